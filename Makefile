@@ -1,0 +1,67 @@
+# make help lists the commands. Needs Python 3.11 or newer with venv, and nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8089
+BIN = $(VENV)/bin
+
+REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
+
+# What a variable that was given adds to the command line.
+option = $(if $($(1)),--$(2) '$($(1))')
+RUN_OPTIONS = $(call option,HOST,host) $(call option,PROFILE,profile) $(call option,USERS,users) \
+	$(call option,SPAWN_RATE,spawn-rate) $(call option,RUN_TIME,run-time) \
+	$(call option,SEED,seed) $(call option,RUN_ID,run-id) \
+	$(if $(TAGS),--tags $(TAGS)) $(if $(EXCLUDE_TAGS),--exclude-tags $(EXCLUDE_TAGS))
+
+.PHONY: help run ui distributed test test-suite test-target lint clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@echo
+	@echo 'run, ui and distributed take HOST= PROFILE= USERS= SPAWN_RATE= RUN_TIME= SEED= RUN_ID='
+	@echo 'TAGS= EXCLUDE_TAGS=; without HOST they start a server of their own.'
+
+run: $(VENV)/run.stamp ## a headless run: 100 users for a minute, or as the variables say
+	@$(BIN)/python -m harness run $(RUN_OPTIONS)
+
+ui: $(VENV)/run.stamp ## locust's web UI on http://127.0.0.1:8089 (PORT= for another)
+	@$(BIN)/python -m harness ui --web-port $(PORT) $(RUN_OPTIONS)
+
+distributed: WORKERS ?= 2
+distributed: $(VENV)/run.stamp ## a headless run by a master and WORKERS=2 local processes
+	@$(BIN)/python -m harness run --workers $(WORKERS) $(RUN_OPTIONS)
+
+test: lint test-target test-suite ## linters, types and all tests
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd target && $(abspath $(BIN))/mypy .
+
+test-target: $(VENV)/dev.stamp
+	cd target && $(abspath $(BIN))/python -m pytest
+
+test-suite: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest
+
+clean: ## remove the environment, the caches and the seeded databases; results stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf target/.pytest_cache target/.mypy_cache target/*.sqlite3 target/*.sqlite3-*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'error: Python 3.11 or newer is needed; give make PYTHON=/path/to/it' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: $(VENV)/bin/python $(REQUIREMENTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements.txt -r target/requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

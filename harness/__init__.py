@@ -1,0 +1,12 @@
+"""The machinery of the load test: it carries the requests and writes down what a run learned.
+
+Four floors, each importing only from those below it:
+
+* ground: `contract`, `settings`, `runfolder`
+* first: `session`, `data`, `devices`, `guard`, `verdict`, `deployments`, `terminal`, `login`,
+  `shapes`
+* second: `user`, `cleanup`, `recorder`
+* top: `lifecycle`, `__main__`
+"""
+
+__version__ = "0.1.0"

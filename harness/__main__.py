@@ -1,0 +1,167 @@
+"""`python -m harness run | ui`: what one locust process cannot do.
+
+It starts a server to test when no host is named, starts locust's processes, and stops all of them.
+The run itself is locust's; `harness.lifecycle` watches over it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from harness import deployments, runfolder
+from harness.guard import check_host
+from harness.settings import PROJECT_DIR, ConfigurationError, Settings, load, redacted
+
+PROFILES_DIR = PROJECT_DIR / "conf" / "profiles"
+DEFAULT_CONFIG = PROJECT_DIR / "conf" / "locust.conf"
+STOP_MARGIN_S = 30.0
+POLL_S = 0.1
+KNOWN_EXITS = (0, 1, 2, 3)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 pass, 1 failures, 2 wrong usage, 3 invalid."""
+    options = _parser().parse_args(arguments)
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    try:
+        settings = load()
+        config = _config(options.profile)
+        with _server(options, settings) as (host, folder):
+            return _locust(options, settings, config, host, folder)
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted before the run began", file=sys.stderr)
+        return 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser(
+        "run", help="a headless run, from the start of a server to the table"
+    )
+    ui = commands.add_parser("ui", help="locust's web UI")
+    ui.add_argument("--web-port", help="port of the web UI (default 8089)")
+    for command in (run, ui):
+        command.add_argument("--host", help="server to test (default: HOST, or one of our own)")
+        command.add_argument("--profile", help="one of conf/profiles/")
+        command.add_argument("--users", help="peak number of users")
+        command.add_argument("--spawn-rate", help="users started a second")
+        command.add_argument("--run-time", help="duration such as 30s, 5m or 1h30m")
+        command.add_argument("--workers", type=_workers, help="run master and so many workers")
+        command.add_argument("--seed", help="makes the choices of every user repeatable")
+        command.add_argument("--tags", nargs="+", help="only tasks with one of these tags")
+        command.add_argument("--exclude-tags", nargs="+", help="no task with one of these tags")
+        command.add_argument("--run-id", help="name of the folder under results/")
+    return parser
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers from 1 to 256")
+    return int(text)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _config(profile: str | None) -> Path:
+    if not profile:
+        return DEFAULT_CONFIG
+    known = sorted(path.stem for path in PROFILES_DIR.glob("*.conf"))
+    if profile not in known:
+        raise ConfigurationError(f"unknown profile {profile!r}; there are {', '.join(known)}")
+    return PROFILES_DIR / f"{profile}.conf"
+
+
+@contextlib.contextmanager
+def _server(options: argparse.Namespace, settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Give the host to test and the run's folder; start a server when no host was named."""
+    host = options.host or settings.host
+    if host:
+        check_host(host, settings.allowed_hosts)
+    run_id = options.run_id or runfolder.new_run_id()
+    folder = runfolder.create(settings.results_dir, runfolder.checked_run_id(run_id))
+    if host:
+        yield host, folder
+        return
+    print("starting the reference server: gunicorn on SQLite", flush=True)
+    with deployments.ReferenceServer(folder, settings.alarm_fields) as server:
+        yield server.url, folder
+
+
+def _locust(
+    options: argparse.Namespace, settings: Settings, config: Path, host: str, folder: Path
+) -> int:
+    command = [sys.executable, "-m", "locust", "--config", str(config), "--host", host]
+    for name in ("users", "spawn_rate", "run_time", "seed", "web_port"):
+        if (value := getattr(options, name, None)) is not None:
+            command += [f"--{name.replace('_', '-')}={value}"]
+    for name in ("tags", "exclude_tags"):
+        if value := getattr(options, name):
+            command += [f"--{name.replace('_', '-')}", *value]
+    if options.profile:
+        command += ["--profile", options.profile]
+    command += ["--run-id", folder.name]
+    workers: list[subprocess.Popen[bytes]] = []
+    if options.workers:
+        port = deployments.free_port()
+        workers = [_worker(port, number, folder) for number in range(1, options.workers + 1)]
+        command += ["--master", f"--master-bind-port={port}"]
+        command += [f"--expect-workers={options.workers}"]
+    if options.command == "run":
+        command += ["--headless", "--only-summary", "--logfile", str(folder / "locust.log")]
+        print(f"load on {redacted(host)}, results in {folder}/", flush=True)
+    env = {**os.environ, "RESULTS_DIR": str(settings.results_dir)}
+    locust = deployments.start_process(command, env=env, cwd=None)
+    try:
+        return _outcome(_await(locust, settings), folder)
+    finally:
+        for process in (locust, *workers):
+            deployments.stop_process(process)
+
+
+def _worker(port: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "locust", "-f", str(PROJECT_DIR / "locustfile.py")]
+    command += ["--worker", f"--master-port={port}"]
+    return deployments.start_process(command, log=folder / f"worker-{number}.log")
+
+
+def _await(locust: subprocess.Popen[bytes], settings: Settings) -> int:
+    """Wait for locust; pass the first Ctrl-C on, and give it time to finish with a report."""
+    latest = float("inf")
+    while (code := locust.poll()) is None and time.monotonic() < latest:
+        try:
+            time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            if latest < float("inf"):
+                break
+            print("\nstopping; once more to stop at once", file=sys.stderr, flush=True)
+            locust.send_signal(signal.SIGINT)
+            limits_s = settings.answer_timeout_s + settings.cleanup_timeout_s + STOP_MARGIN_S
+            latest = time.monotonic() + limits_s
+    return -signal.SIGKILL if code is None else code
+
+
+def _outcome(code: int, folder: Path) -> int:
+    if code in KNOWN_EXITS:
+        return code
+    print(f"error: locust ended with {code}; see {folder / 'locust.log'}", file=sys.stderr)
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

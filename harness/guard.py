@@ -1,0 +1,43 @@
+"""May this host be load-tested? Loopback always, any other only when its owner was named."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from harness.settings import ConfigurationError, base_url, redacted
+
+
+@lru_cache(maxsize=64)
+def check_host(url: str, allowed: tuple[str, ...]) -> str:
+    """Return the base URL when load may be sent to it.
+
+    Loopback is `localhost`, 127.0.0.0/8 and ::1, as written: a name is not resolved, since what it
+    resolves to can change between this check and the first request.
+
+    Args:
+        url: base URL of the target.
+        allowed: host names and addresses, lower case, without a port.
+
+    Raises:
+        ConfigurationError: the URL is wrong, or its host is neither loopback nor allowed.
+    """
+    url = base_url(url)
+    name = (urlsplit(url).hostname or "").lower()
+    if name == "localhost" or _is_loopback(name) or name in allowed:
+        return url
+    raise ConfigurationError(
+        f"load against {redacted(url)} is refused: {name} is not this machine. "
+        f"If you may load-test it, set ALLOWED_HOSTS={','.join([*allowed, name])} in .env"
+    )
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback

@@ -1,0 +1,357 @@
+"""Hangs the suite on locust's events; the only module that knows a run from its start to its end.
+
+Everything here happens for the plain `locust` command too: headless, in the web UI, and
+distributed, where the master opens and closes the run and each worker looks after its own users'
+devices.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import random
+import secrets
+import socket
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec
+
+import gevent
+from locust.argument_parser import LocustArgumentParser
+from locust.dispatch import UsersDispatcher
+from locust.env import Environment
+from locust.event import Events
+from locust.exception import StopTest
+from locust.runners import MasterRunner, Runner, WorkerRunner
+from locust.web import WebUI
+
+import requests
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+
+from harness import cleanup, contract, login, runfolder, terminal
+from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
+from harness.guard import check_host
+from harness.recorder import Recorder
+from harness.runfolder import DeviceCounts
+from harness.session import fault_of
+from harness.settings import ConfigurationError, Settings, load, redacted
+from harness.user import Shared, share, shared_in
+
+LOOPBACK = "127.0.0.1"
+FINISH = "notice_load.finish"
+FINISHED = "notice_load.finished"
+FINISH_MARGIN_S = 10.0
+POLL_S = 0.05
+
+P = ParamSpec("P")
+
+
+def install(events: Events) -> None:
+    """Read the settings and listen to a run's events; called once, by the locustfile.
+
+    A wrong setting ends the process with one line and exit code 2.
+    """
+    with _exit_on_wrong_configuration():
+        lifecycle = Lifecycle(load())
+    events.init_command_line_parser.add_listener(lifecycle.on_command_line)
+    events.init.add_listener(lifecycle.on_init)
+    events.test_start.add_listener(lifecycle.on_test_start)
+    events.test_stopping.add_listener(lifecycle.on_test_stopping)
+    events.test_stop.add_listener(lifecycle.on_test_stop)
+    events.quitting.add_listener(lifecycle.on_quitting)
+
+
+@contextmanager
+def _exit_on_wrong_configuration() -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _configuring(listener: Callable[P, None]) -> Callable[P, None]:
+    """Let a listener end the process with one line when the configuration is wrong."""
+
+    @functools.wraps(listener)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        with _exit_on_wrong_configuration():
+            listener(*args, **kwargs)
+
+    return guarded
+
+
+class Lifecycle:
+    """One process's part in its runs: a headless process makes one, the web UI any number."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep the settings; nothing is opened before locust says `init`."""
+        self.settings = settings
+        self.vocabulary: Vocabulary = SEED_VOCABULARY
+        self.recorder: Recorder | None = None
+        self.progress: gevent.Greenlet[..., None] | None = None
+        self.stopping = False
+        self.asked_seed: int | None = None
+        self.reported: dict[str, DeviceCounts] = {}
+        self.finished = False
+
+    @_configuring
+    def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
+        """Add the suite's options; keep locust's ports on this machine unless told otherwise."""
+        parser.add_argument(
+            "--seed",
+            type=int,
+            default=self.settings.seed,
+            include_in_web_ui=False,
+            help="Make the choices of every user repeatable (default: drawn, and written down)",
+        )
+        parser.add_argument(
+            "--run-id",
+            default=None,
+            include_in_web_ui=False,
+            help="Name of the folder under the results (default: the time of the start)",
+        )
+        parser.set_defaults(
+            host=self.settings.host or None,
+            web_host=LOOPBACK,
+            master_bind_host=LOOPBACK,
+            web_login=self.settings.web_login,
+            stop_timeout=self.settings.answer_timeout_s,
+        )
+
+    @_configuring
+    def on_init(
+        self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: object
+    ) -> None:
+        """Refuse what cannot work, before the first request; load the words."""
+        options = _options(environment)
+        if self.settings.vary_data:
+            self.vocabulary = load_vocabulary(self.settings.data_dir)
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(FINISH, self.on_finish_message, concurrent=True)
+            return
+        _check_numbers(options)
+        if options.run_id is not None:
+            runfolder.checked_run_id(options.run_id)
+        self.asked_seed = options.seed
+        if environment.host:
+            environment.host = check_host(environment.host, self.settings.allowed_hosts)
+        if options.headless and options.logfile:
+            _send_locusts_tables_to_the_log()
+        if options.headless or options.autostart:
+            self._check_target(environment.host)
+        if web_ui is not None:
+            _check_port_is_free(options.web_host, options.web_port)
+            self._guard_host_field(web_ui, environment)
+            if web_ui.web_login:
+                login.install(web_ui, self.settings)
+        if isinstance(runner, MasterRunner):
+            runner.register_message(FINISHED, self.on_finished_message)
+            environment.dispatcher_class = self._stoppable_dispatcher()
+
+    def on_test_start(self, environment: Environment, **_: object) -> None:
+        """Open a run: seed, words and pool in every process, the record where the run is led."""
+        options, runner = _options(environment), environment.runner
+        if isinstance(runner, WorkerRunner):
+            with _exit_on_wrong_configuration():
+                environment.host = check_host(environment.host or "", self.settings.allowed_hosts)
+        else:
+            try:
+                environment.host = check_host(environment.host or "", self.settings.allowed_hosts)
+            except ConfigurationError as error:
+                raise StopTest(str(error)) from None
+            options.seed = secrets.randbits(32) if self.asked_seed is None else self.asked_seed
+        self.stopping = self.finished = False
+        worker_index = getattr(runner, "worker_index", 0)
+        random.seed(f"{options.seed}/{worker_index}")  # for locust's wait times
+        vocabulary = self.vocabulary
+        if self.settings.vary_data:
+            vocabulary = with_generated_searches(vocabulary, options.seed)
+        share(environment, Shared(self.settings, vocabulary, options.seed, worker_index))
+        if not isinstance(runner, WorkerRunner):
+            self.reported = {}
+            with _exit_on_wrong_configuration():
+                self.recorder = Recorder(environment, self.settings)
+            if options.headless and options.only_summary:
+                self.progress = gevent.spawn(
+                    terminal.show_progress, environment, options.run_time, sys.stderr
+                )
+
+    def on_test_stopping(self, environment: Environment, **_: object) -> None:
+        """Let the workers finish before the master looks at the numbers.
+
+        Locust's master waits half a second for the last reports, however long its users take to
+        stop; here it waits for the word of each worker, or until the worker is gone.
+        """
+        self.stopping = True
+        runner = environment.runner
+        if not isinstance(runner, MasterRunner):
+            return
+        expected = {node.id for node in (*runner.clients.running, *runner.clients.spawning)}
+        runner.send_message(FINISH)
+        latest = (
+            time.monotonic()
+            + environment.stop_timeout
+            + self.settings.cleanup_timeout_s
+            + FINISH_MARGIN_S
+        )
+        while time.monotonic() < latest:
+            connected = {node.id for node in runner.clients.all if node.state != "missing"}
+            if not (expected & connected) - self.reported.keys():
+                break
+            gevent.sleep(POLL_S)
+
+    def on_test_stop(self, environment: Environment, **_: object) -> None:
+        """Delete what is left on the server, then close the record or report to the master."""
+        runner = environment.runner
+        if not isinstance(runner, MasterRunner):
+            counts = self._cleaned_up(environment)
+        if isinstance(runner, WorkerRunner):
+            self._report(runner, counts)
+        elif self.recorder is not None:
+            if isinstance(runner, MasterRunner):
+                counts = sum(self.reported.values(), DeviceCounts())
+            gevent.killall([self.progress] if self.progress else [])
+            recorder, self.recorder = self.recorder, None
+            summary = recorder.close(counts)
+            environment.process_exit_code = summary.exit_code
+            if _options(environment).headless:
+                terminal.print_summary(summary, recorder.folder, sys.stdout)
+
+    def on_quitting(self, environment: Environment, **_: object) -> None:
+        """Close the run before locust asks for the exit code; after Ctrl-C it is still open."""
+        if self.recorder is not None and environment.runner is not None:
+            environment.runner.stop()
+
+    def on_finish_message(self, environment: Environment, **_: object) -> None:
+        """Stop this worker's users, and say so even when there were none."""
+        runner = environment.runner
+        assert isinstance(runner, WorkerRunner)
+        runner.stop()
+        if not self.finished:
+            self._report(runner, DeviceCounts())
+
+    def on_finished_message(self, msg: Any, **_: object) -> None:
+        """Take down what a worker did with its devices."""
+        self.reported[msg.node_id] = DeviceCounts(**msg.data)
+
+    def _cleaned_up(self, environment: Environment) -> DeviceCounts:
+        try:
+            devices = shared_in(environment).devices
+        except KeyError:  # stopped before it was started
+            return DeviceCounts()
+        left_behind = cleanup.sweep(environment.host or "", devices, self.settings)
+        return DeviceCounts(
+            registered=devices.registered, deleted=devices.deleted, left_behind=left_behind
+        )
+
+    def _report(self, runner: WorkerRunner, counts: DeviceCounts) -> None:
+        """Send the last statistics ahead of the word that there are no more to come."""
+        last: dict[str, Any] = {}
+        runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
+        runner.send_message("stats", last)
+        runner.send_message(
+            FINISHED,
+            {
+                "registered": counts.registered,
+                "deleted": counts.deleted,
+                "left_behind": counts.left_behind,
+            },
+        )
+        self.finished = True
+
+    def _check_target(self, host: str | None) -> None:
+        """Ask once whether anything answers at the target, so that a typing error costs a second.
+
+        Raises:
+            ConfigurationError: no host is set, or nothing there speaks HTTP.
+        """
+        if not host:
+            raise ConfigurationError(
+                "no host to test; give --host http://127.0.0.1:8000 or set HOST in .env"
+            )
+        client = requests.Session()
+        client.trust_env = False
+        try:
+            client.get(
+                host + contract.BOARDS,
+                timeout=(self.settings.connect_timeout_s, self.settings.answer_timeout_s),
+                allow_redirects=False,
+                stream=True,
+            ).close()
+        except requests.RequestException as error:
+            raise ConfigurationError(
+                f"the target {redacted(host)} does not answer ({fault_of(error)}); is it running?"
+            ) from None
+
+    def _guard_host_field(self, web_ui: WebUI, environment: Environment) -> None:
+        """Refuse a host that is typed into the web UI, before locust takes it over."""
+        assert web_ui.app is not None
+
+        @web_ui.app.before_request
+        def refuse() -> ResponseReturnValue | None:
+            if request.method != "POST" or not request.path.endswith("/swarm"):
+                return None
+            host = request.form.get("host", environment.host or "")
+            try:
+                check_host(host, self.settings.allowed_hosts)
+                self._check_target(host.rstrip("/"))
+            except ConfigurationError as error:
+                return jsonify(success=False, message=str(error), host=environment.host)
+            return None
+
+    def _stoppable_dispatcher(self) -> type[UsersDispatcher]:
+        """Return a dispatcher that stops spawning when the run stops.
+
+        Locust's own goes on to the end of the ramp-up, and so wakes workers that have finished.
+        """
+        lifecycle = self
+
+        class StoppableDispatcher(UsersDispatcher):
+            def __next__(self) -> dict[str, dict[str, int]]:
+                if lifecycle.stopping:
+                    raise StopIteration
+                return super().__next__()
+
+        return StoppableDispatcher
+
+
+def _options(environment: Environment) -> Namespace:
+    assert isinstance(environment.parsed_options, Namespace)
+    return environment.parsed_options
+
+
+def _send_locusts_tables_to_the_log() -> None:
+    """Print one table at the end, ours: locust prints three more even when its log is a file."""
+    tables = logging.getLogger("locust.stats_logger")
+    tables.handlers = logging.getLogger().handlers
+
+
+def _check_numbers(options: Namespace) -> None:
+    wrong = None
+    if options.num_users is not None and options.num_users < 1:
+        wrong = f"--users {options.num_users}: write a whole number, 1 or more"
+    elif options.spawn_rate is not None and not 0 < options.spawn_rate < float("inf"):
+        wrong = f"--spawn-rate {options.spawn_rate}: write users per second, more than 0"
+    elif options.run_time is not None and options.run_time <= 0:
+        wrong = f"--run-time {options.run_time}: write a duration such as 30s, 5m or 1h30m"
+    elif options.seed is not None and options.seed < 0:
+        wrong = f"--seed {options.seed}: write a whole number, 0 or more"
+    if wrong:
+        raise ConfigurationError(wrong)
+
+
+def _check_port_is_free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("" if host == "*" else host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"the web UI cannot listen on {host}:{port} ({error.strerror}); "
+                "stop what is there or choose another with --web-port"
+            ) from None

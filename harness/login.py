@@ -1,0 +1,44 @@
+"""A login for locust's web UI: one user, whose name and password are settings."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+from locust.web import WebUI
+
+from flask import redirect, request, session, url_for
+from flask_login import UserMixin, login_user
+from werkzeug.wrappers import Response
+
+from harness.settings import Settings
+
+CALLBACK = "/notice-load/login"
+
+
+class _Owner(UserMixin):  # type: ignore[misc]
+    id = "owner"
+
+
+def install(web_ui: WebUI, settings: Settings) -> None:
+    """Let nobody into the web UI who has not given WEB_USERNAME and WEB_PASSWORD."""
+    app = web_ui.app
+    assert app is not None
+    app.secret_key = secrets.token_bytes(32)  # a restart logs everybody out
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    web_ui.login_manager.user_loader(lambda user_id: _Owner() if user_id == _Owner.id else None)
+    web_ui.auth_args = {"username_password_callback": CALLBACK}
+
+    @app.post(CALLBACK)
+    def login() -> Response:
+        given = request.form.get("username", ""), request.form.get("password", "")
+        right = _equal(given[0], settings.web_username) & _equal(given[1], settings.web_password)
+        if not right:
+            session["auth_error"] = "Wrong user name or password"
+            return redirect(url_for("locust.login"))
+        login_user(_Owner())
+        return redirect(url_for("locust.index"))
+
+
+def _equal(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode(), right.encode())

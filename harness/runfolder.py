@@ -1,0 +1,188 @@
+"""results/RUN_ID as types: every file format of a run stands here and nowhere else."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import platform
+import re
+import secrets
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from harness import __version__
+from harness.settings import ConfigurationError
+
+MANIFEST = "run.json"
+SUMMARY = "summary.json"
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Versions(Struct, frozen=True):
+    """What ran."""
+
+    suite: str
+    locust: str
+    python: str
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """`run.json`: what was planned, written at the start.
+
+    Times are ISO 8601 in UTC; `run_time_s` is None when the run ends by hand; `users` and
+    `spawn_rate_per_s` are what was asked for at the start.
+    """
+
+    run_id: str
+    started_at: str
+    host: str
+    deployment: str | None
+    profile: str | None
+    users: int | None
+    spawn_rate_per_s: float | None
+    run_time_s: float | None
+    seed: int
+    task_mix: dict[str, int]
+    client: str
+    vary_data: bool
+    data_sha256: str
+    workers: int | None
+    tags: list[str]
+    exclude_tags: list[str]
+    versions: Versions
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """Counts and response times of some requests; percentiles are locust's, to two digits.
+
+    A percentile of no requests is None.
+    """
+
+    requests: int
+    failures: int
+    fail_ratio: float
+    requests_per_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+class EndpointFigures(Struct, frozen=True, kw_only=True):
+    """The figures of one row of the statistics."""
+
+    method: str
+    name: str
+    whole_run: Figures
+
+
+class Total(Struct, frozen=True, kw_only=True):
+    """The figures of all rows together."""
+
+    whole_run: Figures
+
+
+class DeviceCounts(Struct, frozen=True, kw_only=True):
+    """What happened to the devices of a run; `left_behind` may still be on the server."""
+
+    registered: int = 0
+    deleted: int = 0
+    left_behind: int = 0
+
+    def __add__(self, other: DeviceCounts) -> DeviceCounts:
+        """Add the counts of another process."""
+        return DeviceCounts(
+            registered=self.registered + other.registered,
+            deleted=self.deleted + other.deleted,
+            left_behind=self.left_behind + other.left_behind,
+        )
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """`summary.json`: the result. `reasons` are sentences; there are none when all went well."""
+
+    run_id: str
+    exit_code: int
+    reasons: list[str]
+    duration_s: float
+    total: Total
+    endpoints: list[EndpointFigures]
+    devices: DeviceCounts
+
+
+def new_run_id(now: datetime.datetime | None = None) -> str:
+    """Return an id that sorts by time, such as `20261122-164207-3f9a`."""
+    now = now or datetime.datetime.now(datetime.UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def checked_run_id(run_id: str) -> str:
+    """Return the id when it can name a folder.
+
+    Raises:
+        ConfigurationError: it is empty, too long, or holds more than letters, digits, `._-`.
+    """
+    if not RUN_ID.fullmatch(run_id):
+        raise ConfigurationError(
+            f"the run id {run_id!r} cannot name a folder; use letters, digits, '.', '_' and '-'"
+        )
+    return run_id
+
+
+def create(results_dir: Path, run_id: str) -> Path:
+    """Make the folder of a run; an id that already holds a run gets `-2`, `-3`, … behind it.
+
+    Raises:
+        ConfigurationError: the folder cannot be made.
+    """
+    folder, attempt = results_dir / run_id, 1
+    try:
+        while (folder / MANIFEST).exists():
+            attempt += 1
+            folder = results_dir / f"{run_id}-{attempt}"
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write the results to {folder}: {error.strerror}; see RESULTS_DIR"
+        ) from None
+    return folder
+
+
+def write(folder: Path, content: Manifest | Summary) -> None:
+    """Write `run.json` or `summary.json`, whole or not at all."""
+    path = folder / (MANIFEST if isinstance(content, Manifest) else SUMMARY)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    unfinished.replace(path)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read `run.json`."""
+    return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+
+
+def read_summary(folder: Path) -> Summary:
+    """Read `summary.json`."""
+    return msgspec.json.decode((folder / SUMMARY).read_bytes(), type=Summary)
+
+
+def versions() -> Versions:
+    """Return what is running."""
+    return Versions(__version__, version("locust"), platform.python_version())
+
+
+def data_hash(files: Iterable[Path]) -> str:
+    """Return the SHA-256 of some files, by name and content."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

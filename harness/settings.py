@@ -1,0 +1,186 @@
+"""Settings: one door for `.env` and the environment, one frozen and typed object behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv.parser import parse_stream
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+# Names in `.env` that belong to docker compose, not to the suite.
+COMPOSE_NAMES = frozenset({"POSTGRES_PASSWORD", "WEB_PORT"})
+ALARM_FIELDS = ("alarm_switch", "alarm_switch_sub", "alarm_switch_key")
+
+
+class ConfigurationError(ValueError):
+    """Something that a user can put right; its one line says what, where, and what to do."""
+
+
+def base_url(text: str) -> str:
+    """Check the address of a server and return it without a trailing slash.
+
+    Args:
+        text: `scheme://host[:port][/base/path]`; credentials before the host are allowed.
+
+    Raises:
+        ConfigurationError: there is no http or https scheme, no host name, or a wrong port.
+    """
+    if text.startswith("//") or "://" not in text:
+        guess = text.lstrip("/") or "127.0.0.1:8000"
+        raise ConfigurationError(f"the host {text!r} has no scheme; write http://{guess}")
+    try:
+        url = urlsplit(text)
+        name, _ = url.hostname, url.port
+    except ValueError as error:
+        raise ConfigurationError(f"the host {redacted(text)!r} is not a URL: {error}") from None
+    if url.scheme not in ("http", "https"):
+        raise ConfigurationError(
+            f"the host {redacted(text)!r} has the scheme {url.scheme!r}; use http or https"
+        )
+    if not name or any(character.isspace() for character in text) or "\\" in text:
+        raise ConfigurationError(f"the host {redacted(text)!r} is not a URL with a host name")
+    if url.query or url.fragment:
+        raise ConfigurationError(f"the host {redacted(text)!r} must end before '?' and '#'")
+    return text.rstrip("/")
+
+
+def redacted(url: str) -> str:
+    """Return a URL without the credentials in it, for messages and files."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _flag(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if text.lower() not in known:
+        raise ConfigurationError("write 1 or 0")
+    return known[text.lower()]
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ConfigurationError("write a number of seconds, such as 10 or 2.5") from None
+    if not 0 < seconds <= 3600:
+        raise ConfigurationError("write seconds, more than 0 and at most 3600")
+    return seconds
+
+
+def _seed(text: str) -> int | None:
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigurationError("write a whole number, 0 or more")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip().lower() for name in text.split(",") if name.strip())
+
+
+def _alarm_fields(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    if not names or not set(names) <= set(ALARM_FIELDS):
+        raise ConfigurationError(f"write one or more of {', '.join(ALARM_FIELDS)}")
+    return names
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a run was told; the name of a setting is that of its field, in capitals.
+
+    Durations are seconds. `.env.example` lists every setting with its default.
+    """
+
+    host: str = field(default="", metadata={"parse": base_url})
+    allowed_hosts: tuple[str, ...] = field(default=(), metadata={"parse": _names})
+    seed: int | None = field(default=None, metadata={"parse": _seed})
+    connect_timeout_s: float = field(default=5.0, metadata={"parse": _seconds})
+    answer_timeout_s: float = field(default=10.0, metadata={"parse": _seconds})
+    alarm_fields: tuple[str, ...] = field(
+        default=("alarm_switch",), metadata={"parse": _alarm_fields}
+    )
+    vary_data: bool = field(default=False, metadata={"parse": _flag})
+    data_dir: Path = field(default=PROJECT_DIR / "data", metadata={"parse": _folder})
+    results_dir: Path = field(default=Path("results"), metadata={"parse": _folder})
+    cleanup_timeout_s: float = field(default=60.0, metadata={"parse": _seconds})
+    web_login: bool = field(default=False, metadata={"parse": _flag})
+    web_username: str = field(default="admin", metadata={"parse": _text})
+    web_password: str = field(default="", metadata={"parse": _text}, repr=False)
+
+
+NAMES = {setting.name.upper(): setting for setting in dataclasses.fields(Settings)}
+
+
+def load(
+    environment: Mapping[str, str] = os.environ, dotenv: Path | None = Path(".env")
+) -> Settings:
+    """Read the settings; the environment wins over `.env`, an empty value means the default.
+
+    Args:
+        environment: variables of the process.
+        dotenv: the file to read first; it need not exist.
+
+    Raises:
+        ConfigurationError: a line of the file, a name in it or a value is wrong; says which.
+    """
+    values: dict[str, object] = {}
+    from_file = _read_dotenv(dotenv) if dotenv is not None else {}
+    for name, setting in NAMES.items():
+        text, where = environment.get(name, ""), "the environment"
+        if not text.strip() and name in from_file:
+            text, where = from_file[name]
+        if not text.strip():
+            continue
+        try:
+            values[setting.name] = setting.metadata["parse"](text.strip())
+        except ConfigurationError as error:
+            shown = "" if "password" in setting.name else f"={redacted(text)}"
+            raise ConfigurationError(f"{name}{shown} in {where}: {error}") from None
+    settings = Settings(**values)  # type: ignore[arg-type]
+    if settings.web_login and not settings.web_password:
+        raise ConfigurationError("WEB_LOGIN is on but WEB_PASSWORD is empty; set it in .env")
+    return settings
+
+
+def _read_dotenv(path: Path) -> dict[str, tuple[str, str]]:
+    """Return `{name: (value, "file, line N")}` of a `.env` file; an absent file is empty."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            bindings = list(parse_stream(stream))
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8; save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+    values = {}
+    for binding in bindings:
+        leading = len(binding.original.string) - len(binding.original.string.lstrip("\r\n"))
+        where = f"{path}, line {binding.original.line + leading}"
+        if binding.error or (binding.key is not None and binding.value is None):
+            line = binding.original.string.strip()
+            raise ConfigurationError(f"{where}: cannot read {line!r}; write NAME=value")
+        if binding.key is None:
+            continue
+        if binding.key not in NAMES and binding.key not in COMPOSE_NAMES:
+            close = difflib.get_close_matches(binding.key, NAMES, n=1)
+            hint = f"did you mean {close[0]}?" if close else "see .env.example for the names"
+            raise ConfigurationError(f"{where}: unknown setting {binding.key}; {hint}")
+        values[binding.key] = (binding.value or "", where)
+    return values

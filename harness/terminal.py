@@ -1,0 +1,92 @@
+"""What a run shows on a terminal: progress while it goes on, then a table and where to look."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+import gevent
+from locust.env import Environment
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.runfolder import Figures, Summary
+
+LINE_WIDTH = 80
+LIVE_INTERVAL_S = 1.0
+PIPED_INTERVAL_S = 10.0
+
+
+def progress_line(environment: Environment, elapsed_s: float, run_time_s: float | None) -> str:
+    """Return how a run stands in one line: time, users, requests/s, failures, p95."""
+    total = environment.stats.total
+    until = f" of {_clock(run_time_s)}" if run_time_s else ""
+    users = environment.runner.user_count if environment.runner else 0
+    p95_ms = total.get_current_response_time_percentile(0.95)
+    p95 = f"{p95_ms:.0f} ms" if p95_ms is not None else "-"
+    return (
+        f"{_clock(elapsed_s)}{until}  {users} users  {total.current_rps:.0f} requests/s  "
+        f"{total.num_failures} failures  p95 {p95}"
+    )
+
+
+def show_progress(environment: Environment, run_time_s: float | None, out: TextIO) -> None:
+    """Print the progress until killed: a line that changes, or one in ten seconds if piped."""
+    live = out.isatty()
+    interval_s = LIVE_INTERVAL_S if live else PIPED_INTERVAL_S
+    start_s = time.monotonic()
+    try:
+        while True:
+            gevent.sleep(interval_s)
+            line = progress_line(environment, time.monotonic() - start_s, run_time_s)
+            out.write(f"\r{line:<{LINE_WIDTH - 1}}" if live else f"{line}\n")
+            out.flush()
+    finally:
+        if live:
+            out.write("\r" + " " * (LINE_WIDTH - 1) + "\r")
+            out.flush()
+
+
+def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> None:
+    """Print a table with a row an endpoint, the reasons, the devices and the folder.
+
+    Readable at 80 columns; without colour when piped.
+    """
+    width = None if out.isatty() else LINE_WIDTH
+    console = Console(file=out, highlight=False, width=width)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("request", no_wrap=True)
+    for heading in ("count", "failed", "/s", "p50", "p95", "p99", "max"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in summary.endpoints:
+        table.add_row(f"{row.method} {row.name}", *_cells(row.whole_run))
+    table.add_row("total", *_cells(summary.total.whole_run), style="bold")
+    console.print(table)
+    console.print("response times in ms, of the whole run, to two digits")
+    console.print()
+    for reason in summary.reasons:
+        console.print(reason, markup=False)
+    devices = summary.devices
+    console.print(
+        f"devices: {devices.registered} registered, {devices.deleted} deleted, "
+        f"{devices.left_behind} left behind"
+    )
+    console.print(f"results: {folder}/", markup=False, soft_wrap=True)
+
+
+def _cells(figures: Figures) -> list[str]:
+    times = (figures.p50_ms, figures.p95_ms, figures.p99_ms, figures.max_ms)
+    return [
+        f"{figures.requests}",
+        f"{figures.failures}",
+        f"{figures.requests_per_s:.1f}",
+        *("-" if time_ms is None else f"{time_ms:.0f}" for time_ms in times),
+    ]
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes:02}:{seconds:02}"

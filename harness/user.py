@@ -1,0 +1,104 @@
+"""What every simulated user holds, and what the users of one process share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from locust import HttpUser
+from locust.env import Environment
+from locust.exception import StopTest
+
+from harness.contract import Request
+from harness.data import Vocabulary
+from harness.devices import Devices
+from harness.guard import check_host
+from harness.session import Session
+from harness.settings import ConfigurationError, Settings
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the users of one process share for the length of one run.
+
+    Attributes:
+        settings: what the run was told.
+        vocabulary: the words that are sent.
+        seed: makes the choices of every user repeatable.
+        worker_index: tells the processes of a distributed run apart; 0 when there is one.
+        devices: the pool that all write tasks draw from.
+        numbers: gives each user its number, in the order of their spawning.
+    """
+
+    settings: Settings
+    vocabulary: Vocabulary
+    seed: int
+    worker_index: int = 0
+    devices: Devices = field(default_factory=Devices)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+
+_shared: WeakKeyDictionary[Environment, Shared] = WeakKeyDictionary()
+
+
+def share(environment: Environment, shared: Shared) -> None:
+    """Give the users that will be spawned in this environment what they share."""
+    _shared[environment] = shared
+
+
+def shared_in(environment: Environment) -> Shared:
+    """Return what the users of this environment share.
+
+    Raises:
+        KeyError: no run was started in it; `lifecycle.install` has to be called by the locustfile.
+    """
+    return _shared[environment]
+
+
+class NoticeApiUser(HttpUser):
+    """An `HttpUser` that sends requests of the notice API and makes repeatable choices.
+
+    Attributes:
+        shared: settings, words and the device pool of this process.
+        random: this user's own generator: its choices do not depend on other users' timing.
+        device_ids: the devices that this user registered and has to delete.
+    """
+
+    abstract = True
+
+    def __init__(self, environment: Environment) -> None:
+        """Take the next number; the seed, the worker and that number give all later choices."""
+        super().__init__(environment)  # type: ignore[no-untyped-call]
+        self.shared = shared_in(environment)
+        try:  # once more here: locust's web UI can give a user class another host in mid-run
+            check_host(self.host or "", self.shared.settings.allowed_hosts)
+        except ConfigurationError as error:
+            raise StopTest(str(error)) from None
+        number = next(self.shared.numbers)
+        self.random = Random(f"{self.shared.seed}/{self.shared.worker_index}/{number}")
+        self.session = Session(self.client, self.shared.settings)
+        self.device_ids: list[str] = []
+        self.tasks = _OwnChoice(type(self).tasks, self.random)
+
+    def send(self, request: Request) -> bool:
+        """Send a request as part of the workload; return whether the answer was right."""
+        return self.session.send(request)
+
+
+class _OwnChoice(list[Any]):
+    """Tasks of which the user's own generator chooses.
+
+    Locust picks a task with `random.choice(user.tasks)`: the module's generator draws an index,
+    and which user gets which draw depends on timing. Here the user draws the index anew.
+    """
+
+    def __init__(self, tasks: list[Any], random: Random) -> None:
+        super().__init__(tasks)
+        self._random = random
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(int(self._random.random() * len(self)))
