@@ -1,0 +1,1 @@
+"""The write side: devices that subscribe to boards."""

@@ -1,0 +1,1 @@
+"""Project of the notice server: settings, paths, WSGI entry point."""

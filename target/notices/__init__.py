@@ -1,0 +1,1 @@
+"""The read side: boards and their notices."""
