@@ -10,6 +10,7 @@ a right answer is. Building and judging are pure; nothing here opens a socket.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 PAGE_SIZE = 10
+
+_POSITION = re.compile(r"\[\d+\]")
 
 Check = Callable[[Any], str | None]
 """Takes a decoded answer; returns None when it is right, else what was expected and what came."""
@@ -136,7 +139,7 @@ class Request:
         try:
             answer = endpoint.decode(body)
         except msgspec.ValidationError as error:
-            return f"contract violation: {error}"
+            return f"contract violation: {_POSITION.sub('[...]', str(error))}"
         except (msgspec.DecodeError, UnicodeDecodeError):
             return "wrong JSON: expected a JSON body, got something else"
         problem = self.check(answer)

@@ -48,6 +48,7 @@ FINISH_MARGIN_S = 10.0
 POLL_S = 0.05
 
 P = ParamSpec("P")
+logger = logging.getLogger(__name__)
 
 
 def install(events: Events) -> None:
@@ -221,6 +222,8 @@ class Lifecycle:
             environment.process_exit_code = summary.exit_code
             if _options(environment).headless:
                 terminal.print_summary(summary, recorder.folder, sys.stdout)
+            else:
+                logger.info("Results in %s/", recorder.folder)
 
     def on_quitting(self, environment: Environment, **_: object) -> None:
         """Close the run before locust asks for the exit code; after Ctrl-C it is still open."""

@@ -1,0 +1,59 @@
+"""What all tests share: a user without a run around it, and servers to send to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import locust  # noqa: F401 - first, for gevent's monkey patching
+from locust.env import Environment
+from locust.event import Events
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from harness.settings import NAMES, Settings  # noqa: E402
+
+for name in NAMES:  # neither a developer's environment nor their .env has a say in the tests
+    os.environ.pop(name, None)
+with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
+    from locustfile import NoticeUser
+
+from notice_server import NoticeServer  # noqa: E402
+
+from harness.data import SEED_VOCABULARY  # noqa: E402
+from harness.user import Shared, share  # noqa: E402
+
+
+@pytest.fixture
+def notice_server() -> Iterator[NoticeServer]:
+    server = NoticeServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def make_user(notice_server: NoticeServer) -> Callable[..., NoticeUser]:
+    """Return a function that makes a user of an environment of its own, or of a given one."""
+
+    def make(environment: Environment | None = None, **settings: object) -> NoticeUser:
+        if environment is None:
+            environment = Environment(
+                user_classes=[NoticeUser],
+                events=Events(),
+                catch_exceptions=False,
+                host=notice_server.url,
+            )
+            environment.create_local_runner()
+            told = Settings(**{"connect_timeout_s": 1.0, "answer_timeout_s": 1.0, **settings})
+            share(environment, Shared(told, SEED_VOCABULARY, seed=1))
+        NoticeUser.host = notice_server.url
+        return NoticeUser(environment)
+
+    return make
