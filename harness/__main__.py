@@ -22,6 +22,8 @@ from harness.guard import check_host
 from harness.settings import PROJECT_DIR, ConfigurationError, Settings, load, redacted
 
 PROFILES_DIR = PROJECT_DIR / "conf" / "profiles"
+LOCUST = (sys.executable, "-m", "locust")
+LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 DEFAULT_CONFIG = PROJECT_DIR / "conf" / "locust.conf"
 STOP_MARGIN_S = 30.0
 POLL_S = 0.1
@@ -106,7 +108,7 @@ def _server(options: argparse.Namespace, settings: Settings) -> Iterator[tuple[s
 def _locust(
     options: argparse.Namespace, settings: Settings, config: Path, host: str, folder: Path
 ) -> int:
-    command = [sys.executable, "-m", "locust", "--config", str(config), "--host", host]
+    command = [*LOCUST, "--config", str(config), "-f", _locustfiles(config), "--host", host]
     for name in ("users", "spawn_rate", "run_time", "seed", "web_port"):
         if (value := getattr(options, name, None)) is not None:
             command += [f"--{name.replace('_', '-')}={value}"]
@@ -134,9 +136,14 @@ def _locust(
             deployments.stop_process(process)
 
 
+def _locustfiles(config: Path) -> str:
+    """Return the locustfile, and the curve of a profile that has one, found from any folder."""
+    curve = config.with_suffix(".py")
+    return ",".join(str(path) for path in (LOCUSTFILE, curve) if path.exists())
+
+
 def _worker(port: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "locust", "-f", str(PROJECT_DIR / "locustfile.py")]
-    command += ["--worker", f"--master-port={port}"]
+    command = [*LOCUST, "-f", str(LOCUSTFILE), "--worker", f"--master-port={port}"]
     return deployments.start_process(command, log=folder / f"worker-{number}.log")
 
 

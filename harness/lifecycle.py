@@ -99,6 +99,7 @@ class Lifecycle:
         self.asked_seed: int | None = None
         self.reported: dict[str, DeviceCounts] = {}
         self.finished = False
+        self.parsed = False
 
     @_configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
@@ -123,6 +124,7 @@ class Lifecycle:
             web_login=self.settings.web_login,
             stop_timeout=self.settings.answer_timeout_s,
         )
+        self._check_master_port_when_parsed(parser)
 
     @_configuring
     def on_init(
@@ -146,7 +148,7 @@ class Lifecycle:
         if options.headless or options.autostart:
             self._check_target(environment.host)
         if web_ui is not None:
-            _check_port_is_free(options.web_host, options.web_port)
+            _check_port_is_free("web UI", options.web_host, options.web_port, "--web-port")
             self._guard_host_field(web_ui, environment)
             if web_ui.web_login:
                 login.install(web_ui, self.settings)
@@ -307,6 +309,21 @@ class Lifecycle:
                 return jsonify(success=False, message=str(error), host=environment.host)
             return None
 
+    def _check_master_port_when_parsed(self, parser: LocustArgumentParser) -> None:
+        """Look at the master port once, before locust binds it: there is no event in between."""
+        parse_args = parser.parse_args
+
+        def checked(*args: Any, **kwargs: Any) -> Namespace:
+            options: Namespace = parse_args(*args, **kwargs)
+            if options.master and not self.parsed:
+                with _exit_on_wrong_configuration():
+                    host, port = options.master_bind_host, options.master_bind_port
+                    _check_port_is_free("master", host, port, "--master-bind-port")
+            self.parsed = True
+            return options
+
+        parser.parse_args = checked
+
     def _stoppable_dispatcher(self) -> type[UsersDispatcher]:
         """Return a dispatcher that stops spawning when the run stops.
 
@@ -348,13 +365,13 @@ def _check_numbers(options: Namespace) -> None:
         raise ConfigurationError(wrong)
 
 
-def _check_port_is_free(host: str, port: int) -> None:
+def _check_port_is_free(what: str, host: str, port: int, option: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("" if host == "*" else host, port))
         except OSError as error:
             raise ConfigurationError(
-                f"the web UI cannot listen on {host}:{port} ({error.strerror}); "
-                "stop what is there or choose another with --web-port"
+                f"the {what} cannot listen on {host}:{port} ({error.strerror}); "
+                f"stop what is there or choose another with {option}"
             ) from None

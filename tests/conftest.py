@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import locust  # noqa: F401 - first, for gevent's monkey patching
 from locust.env import Environment
@@ -15,20 +13,17 @@ from locust.event import Events
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from harness.settings import NAMES, Settings  # noqa: E402
+from harness.settings import NAMES, Settings
 
 for name in NAMES:  # neither a developer's environment nor their .env has a say in the tests
     os.environ.pop(name, None)
 with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
     from locustfile import NoticeUser
 
-from notice_server import NoticeServer  # noqa: E402
+from notice_server import NoticeServer
 
-from harness.data import SEED_VOCABULARY  # noqa: E402
-from harness.user import Shared, share  # noqa: E402
+from harness.data import SEED_VOCABULARY
+from harness.user import Shared, share
 
 
 @pytest.fixture

@@ -1,0 +1,111 @@
+"""Starts the project's commands as a user does, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.settings import NAMES, PROJECT_DIR
+
+PATIENCE_S = 60
+
+
+@dataclass
+class Finished:
+    """What a process left: its exit code, what it printed, and the run folders it wrote."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    results: Path
+
+    @property
+    def folder(self) -> Path:
+        (folder,) = (path for path in self.results.iterdir() if (path / "run.json").exists())
+        return folder
+
+    @property
+    def summary(self) -> dict:
+        return json.loads((self.folder / "summary.json").read_text())
+
+    @property
+    def manifest(self) -> dict:
+        return json.loads((self.folder / "run.json").read_text())
+
+    @property
+    def requests(self) -> dict[str, int]:
+        rows = self.summary["endpoints"]
+        return {f"{row['method']} {row['name']}": row["whole_run"]["requests"] for row in rows}
+
+    @property
+    def failures(self) -> str:
+        return (self.folder / "locust_failures.csv").read_text()
+
+
+@dataclass
+class Commands:
+    """Starts the project's commands in an empty folder, without a developer's settings."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def start(self, *command: str, **env: str) -> subprocess.Popen[str]:
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in NAMES and not name.startswith("LOCUST_")
+        }
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env={**clean, "PYTHONPATH": str(PROJECT_DIR), **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str]) -> Finished:
+        try:
+            stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stdout, stderr = process.communicate()
+            pytest.fail(f"it did not end within {PATIENCE_S} s\n{stdout}\n{stderr}")
+        return Finished(process.returncode, stdout, stderr, self.results)
+
+    def locust(self, *arguments: str, **env: str) -> Finished:
+        """Run plain locust, headless."""
+        return self.finish(self.start_locust("--headless", *arguments, **env))
+
+    def start_locust(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        locustfile = str(PROJECT_DIR / "locustfile.py")
+        return self.start("-m", "locust", "-f", locustfile, *arguments, **env)
+
+    def harness(self, *arguments: str, **env: str) -> Finished:
+        """Run `python -m harness`."""
+        return self.finish(self.start("-m", "harness", *arguments, **env))
+
+
+def wait_until(true: Callable[[], object], what: str, timeout_s: float = 20) -> None:
+    latest = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > latest:
+            pytest.fail(f"not within {timeout_s} s: {what}")
+        time.sleep(0.05)
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)

@@ -1,0 +1,29 @@
+"""Real processes: locust as a user starts it, and the reference server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from commands import Commands
+
+from harness.deployments import ReferenceServer
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Iterator[Commands]:
+    here = psutil.Process()
+    before = set(here.children(recursive=True))
+    yield Commands(tmp_path)
+    left = [process for process in here.children(recursive=True) if process not in before]
+    for process in left:
+        process.kill()
+    assert not left, f"left behind: {[' '.join(process.cmdline()) for process in left]}"
+
+
+@pytest.fixture(scope="session")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReferenceServer]:
+    with ReferenceServer(tmp_path_factory.mktemp("target"), ("alarm_switch",)) as server:
+        yield server

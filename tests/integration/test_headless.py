@@ -1,0 +1,277 @@
+"""Plain locust without a browser, against the reference server and against the honest one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import time
+import urllib.request
+
+import pytest
+from commands import interrupt, wait_until
+from notice_server import answers
+from scipy.stats import chisquare
+
+from harness.contract import ENDPOINTS
+from harness.settings import PROJECT_DIR
+
+NAMES = {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
+SHORT = ("--users=20", "--spawn-rate=20", "--run-time=4s")
+
+
+def tasks_of(requests):
+    """Return how often each task ran: browsing sends ten requests, listing five."""
+    return {
+        "search": requests["GET /notice/all?q"],
+        "browse": requests["GET /notice/all?page"] / 10,
+        "list": requests["GET /notice/list"] / 5,
+        "subscriptions": requests["PUT /accounts/device subscriptions"],
+        "keywords": requests["PUT /accounts/device keywords"],
+        "alarm": requests["PUT /accounts/device alarm"],
+    }
+
+
+def test_the_mix_of_a_run_is_that_of_the_weights(commands, target):
+    run = commands.locust(
+        "--users=150", "--spawn-rate=75", "--run-time=14s", "--seed=7", "--host", target.url
+    )
+    assert run.exit_code == 0, run.stderr
+    assert set(run.requests) == NAMES
+    tasks = tasks_of(run.requests)
+    assert all(count == int(count) for count in tasks.values()), "a task was cut short"
+    weights = {"search": 3, "browse": 3, "list": 1, "subscriptions": 1, "keywords": 1, "alarm": 1}
+    total = sum(tasks.values())
+    assert total > 400
+    expected = [weights[name] / 10 * total for name in tasks]
+    assert chisquare(list(tasks.values()), expected).pvalue > 0.01
+
+
+def test_a_run_leaves_a_folder_and_nothing_on_the_server(commands, notice_server):
+    run = commands.locust(*SHORT, "--host", notice_server.url, "--run-id=mine")
+    assert run.exit_code == 0, run.stderr
+    assert {path.name for path in run.folder.iterdir()} == {
+        "run.json",
+        "summary.json",
+        "locust.html",
+        "locust_stats.csv",
+        "locust_stats_history.csv",
+        "locust_failures.csv",
+        "locust_exceptions.csv",
+    }
+    assert run.folder.name == "mine"
+    manifest = run.manifest
+    assert manifest["users"] == 20 and manifest["run_time_s"] == 4
+    assert manifest["host"] == notice_server.url
+    assert manifest["task_mix"]["search_notices"] == manifest["task_mix"]["browse_pages"] == 3
+    assert run.summary["devices"] == {"registered": 20, "deleted": 20, "left_behind": 0}
+    assert notice_server.devices == {}
+    with (run.folder / "locust_stats.csv").open() as stream:
+        rows = {f"{row['Type']} {row['Name']}".strip(): row for row in csv.DictReader(stream)}
+    assert int(rows["Aggregated"]["Request Count"]) == sum(run.requests.values())
+    assert "Locust" in (run.folder / "locust.html").read_text()
+
+
+def test_no_request_is_lost_or_counted_twice(commands, notice_server):
+    run = commands.locust(*SHORT, "--host", notice_server.url)
+    uncounted = notice_server.seen["DELETE", "/accounts/device"] + 1  # the look before the start
+    assert sum(run.requests.values()) == sum(notice_server.seen.values()) - uncounted
+
+
+def test_a_seed_makes_the_choices_repeatable(commands, notice_server):
+    def sent(seed):
+        notice_server.requests.clear()
+        run_id = f"run-{len(notice_server.ever_registered)}"
+        commands.locust(
+            *SHORT, "--host", notice_server.url, "--seed", seed, "--run-id", run_id, VARY_DATA="1"
+        )
+        posts = [
+            json.loads(body)["id"]
+            for method, _, body in notice_server.requests
+            if method == "POST"
+        ]
+        searches = [target for _, target, _ in notice_server.requests if "&q=" in target]
+        return sorted(posts), searches
+
+    first_ids, first_searches = sent("5")
+    again_ids, again_searches = sent("5")
+    other_ids, _ = sent("6")
+    assert first_ids == again_ids
+    assert not set(first_ids) & set(other_ids)
+    # How far each user comes depends on timing; what it asks for does not.
+    common = set(first_searches) & set(again_searches)
+    assert len(common) >= 0.7 * min(len(set(first_searches)), len(set(again_searches)))
+
+
+def test_varied_data_sends_more_than_the_seeds_words(commands, notice_server):
+    run = commands.locust(*SHORT, "--host", notice_server.url, "--seed=3", VARY_DATA="1")
+    assert run.exit_code == 0, run.failures
+    targets = {target for _, target, _ in notice_server.requests if "&q=" in target}
+    assert len(targets) > 3
+    assert run.manifest["vary_data"] is True and len(run.manifest["data_sha256"]) == 64
+
+
+def test_tags_choose_the_tasks(commands, notice_server):
+    read = commands.locust(*SHORT, "--host", notice_server.url, "--tags", "read")
+    assert set(read.requests) == {
+        "POST /accounts/device",
+        "GET /notice/all?q",
+        "GET /notice/all?page",
+        "GET /notice/list",
+    }
+    assert read.manifest["tags"] == ["read"]
+
+
+def test_excluded_tags_leave_the_rest(commands, notice_server):
+    run = commands.locust(
+        *SHORT, "--host", notice_server.url, "--exclude-tags", "browse", "device"
+    )
+    assert set(run.requests) == {
+        "POST /accounts/device",
+        "GET /notice/all?q",
+        "GET /notice/list",
+    }
+
+
+def test_ctrl_c_ends_with_a_report(commands, notice_server):
+    process = commands.start_locust("--headless", "--users=10", "--host", notice_server.url)
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way")
+    interrupt(process)
+    run = commands.finish(process)
+    assert run.exit_code == 0, run.stderr
+    assert run.summary["total"]["whole_run"]["requests"] > 20
+    assert run.summary["devices"]["left_behind"] == 0
+    assert notice_server.devices == {}
+    assert "results:" in run.stdout
+
+
+def test_failures_make_exit_code_1_and_are_named(commands, notice_server):
+    notice_server.faults["GET", "/notice/all"] = answers(500, {"detail": "x"})
+    run = commands.locust(*SHORT, "--host", notice_server.url)
+    assert run.exit_code == run.summary["exit_code"] == 1
+    assert "expected status 200, got 500" in run.failures
+    assert re.search(r"\d+ of \d+ requests failed", run.stdout)
+
+
+def test_a_target_that_dies_is_named_and_found_again(commands, notice_server):
+    process = commands.start_locust(
+        *("--headless", "--users=30", "--spawn-rate=30", "--run-time=12s"),
+        *("--host", notice_server.url),
+    )
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way")
+    notice_server.stop()
+    time.sleep(3)
+    before = sum(notice_server.seen.values())
+    notice_server.restart()
+    wait_until(lambda: sum(notice_server.seen.values()) > before + 20, "requests again", 5)
+    run = commands.finish(process)
+    assert run.exit_code == 1
+    assert "connection refused" in run.failures
+    assert run.summary["devices"]["left_behind"] == 0
+    assert (run.folder / "locust_exceptions.csv").read_text().count("\n") == 1
+
+
+STAGES = """
+import sys
+from locust import events
+
+import locustfile
+
+def note(stage):
+    print("stage", stage, file=sys.stderr, flush=True)
+
+@events.init.add_listener
+def _(**_): note("init")
+
+@events.test_start.add_listener
+def _(**_): note("test_start")
+
+@events.test_stop.add_listener
+def _(**_): note("test_stop")
+
+@events.quitting.add_listener
+def _(**_): note("quitting")
+
+class StagedUser(locustfile.NoticeUser):
+    def on_start(self):
+        note("on_start")
+        super().on_start()
+
+    def on_stop(self):
+        note("on_stop")
+        super().on_stop()
+
+@events.request.add_listener
+def _(name, **_):
+    if name != "/accounts/device":
+        note("task")
+"""
+
+
+def test_the_stages_of_a_run_come_in_their_order(commands, notice_server):
+    stages = commands.folder / "stages.py"
+    stages.write_text(STAGES)
+    process = commands.start(
+        *("-m", "locust", "-f", str(stages), "--headless", "--users=1", "--run-time=7s"),
+        *("--host", notice_server.url),
+    )
+    run = commands.finish(process)
+    assert run.exit_code == 0, run.stderr
+    noted = re.findall(r"^stage (\w+)$", run.stderr, re.MULTILINE)
+    order = list(dict.fromkeys(noted))
+    assert order == [
+        *("init", "test_start", "on_start", "task", "on_stop", "test_stop", "quitting"),
+    ]
+    for once in ("init", "test_start", "on_start", "on_stop", "test_stop", "quitting"):
+        assert noted.count(once) == 1
+
+
+def test_the_configuration_file_is_a_whole_run_by_itself(commands, notice_server):
+    run = commands.locust(
+        *(
+            "--config",
+            str(PROJECT_DIR / "conf/locust.conf"),
+            "-f",
+            str(PROJECT_DIR / "locustfile.py"),
+        ),
+        *("--run-time=3s", "--host", notice_server.url),
+    )
+    assert run.exit_code == 0
+    assert run.manifest["users"] == 100 and run.manifest["spawn_rate_per_s"] == 20
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "env", "option", "expected"),
+    [
+        ("SEED=1", {}, [], 1),
+        ("SEED=1", {"SEED": "2"}, [], 2),
+        ("SEED=1", {"SEED": "2"}, ["--seed=3"], 3),
+        ("SEED=1", {"SEED": ""}, [], 1),
+    ],
+)
+def test_settings_precedence(commands, notice_server, dotenv, env, option, expected):
+    (commands.folder / ".env").write_text(f"{dotenv}\nHOST={notice_server.url}\n")
+    run = commands.locust("--users=1", "--run-time=1s", *option, **env)
+    assert run.exit_code == 0, run.stderr
+    assert run.manifest["seed"] == expected
+    assert run.manifest["host"] == notice_server.url
+
+
+@pytest.mark.parametrize(
+    ("env", "option", "expected"),
+    [({}, [], 2), ({"LOCUST_USERS": "3"}, [], 3), ({"LOCUST_USERS": "3"}, ["--users=4"], 4)],
+)
+def test_locusts_own_precedence(commands, notice_server, env, option, expected):
+    config = commands.folder / "my.conf"
+    config.write_text("users = 2\nrun-time = 1s\n")
+    run = commands.locust("--config", str(config), *option, HOST=notice_server.url, **env)
+    assert run.manifest["users"] == expected
+
+
+def test_the_reference_server_is_as_it_was(commands, target):
+    run = commands.locust(*SHORT, "--host", target.url, "--seed=11")
+    assert run.exit_code == 0, run.failures
+    again = commands.locust(*SHORT, "--host", target.url, "--seed=11", "--run-id=again")
+    assert again.exit_code == 0, "the ids of the first run are free again"
+    with urllib.request.urlopen(f"{target.url}/healthz") as answer:
+        assert answer.status == 200

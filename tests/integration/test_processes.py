@@ -1,0 +1,82 @@
+"""Whatever dies first, no process is left behind."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import psutil
+import pytest
+from commands import interrupt, wait_until
+
+RUN = ("-m", "harness", "run", "--users=10", "--spawn-rate=10", "--run-time=60s")
+
+
+def children(process, word):
+    descendants = psutil.Process(process.pid).children(recursive=True)
+    alive = [child for child in descendants if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if word in " ".join(child.cmdline())]
+
+
+def started(commands, *arguments):
+    """Start a run with a server of its own; return the process and all its descendants."""
+    process = commands.start(*RUN, *arguments)
+    wait_until(lambda: list(commands.results.glob("*/run.json")), "the run has begun", 40)
+    assert len(children(process, "gunicorn")) == 3, "gunicorn and its two workers"
+    return process, psutil.Process(process.pid).children(recursive=True)
+
+
+def all_gone(processes):
+    return all(
+        not child.is_running() or child.status() == psutil.STATUS_ZOMBIE for child in processes
+    )
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_run_with_a_report(commands, name):
+    process, descendants = started(commands)
+    process.send_signal(signal.Signals[name])
+    run = commands.finish(process)
+    assert run.exit_code == 0, run.stdout + run.stderr
+    assert run.summary["devices"]["left_behind"] == 0
+    assert all_gone(descendants)
+
+
+def test_the_command_is_killed(commands):
+    process, descendants = started(commands, "--workers=2")
+    process.kill()
+    commands.finish(process)
+    wait_until(lambda: all_gone(descendants), "server, master and workers are gone", 30)
+
+
+def test_locust_is_killed(commands):
+    process, descendants = started(commands)
+    (locust,) = children(process, "locust.conf")
+    locust.kill()
+    run = commands.finish(process)
+    assert run.exit_code == 3
+    assert "error: locust ended with -9" in run.stderr
+    assert all_gone(descendants)
+
+
+def test_the_server_is_killed(commands):
+    process, descendants = started(commands)
+    for server in children(process, "gunicorn"):
+        server.kill()
+    wait_until(lambda: not children(process, "gunicorn"), "the server is gone")
+    time.sleep(3)
+    interrupt(process)
+    run = commands.finish(process)
+    assert run.exit_code == 1, run.stdout + run.stderr
+    assert "connection refused" in run.failures
+    assert run.summary["devices"]["left_behind"] > 0
+    assert "may still be on the server" in run.stdout
+    assert all_gone(descendants)
+
+
+def test_the_servers_database_is_dropped_and_its_log_kept(commands):
+    run = commands.harness("run", "--users=2", "--run-time=2s")
+    assert run.exit_code == 0, run.stderr
+    names = {path.name for path in run.folder.iterdir()}
+    assert {"target.log", "locust.log", "summary.json"} <= names
+    assert not any("sqlite3" in name for name in names)

@@ -1,0 +1,134 @@
+"""Locust's web UI, started and stopped over its HTTP API."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import psutil
+import pytest
+import requests
+from commands import wait_until
+
+from harness.deployments import free_port
+
+
+@pytest.fixture
+def web_ui(commands, notice_server):
+    """Start the web UI on a free port; yield a function that starts it with more settings."""
+    started = []
+
+    def start(*arguments, **env):
+        port = free_port()
+        process = commands.start_locust(
+            f"--web-port={port}", *arguments, **{"HOST": notice_server.url, **env}
+        )
+        started.append(process)
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(url), "the web UI answers")
+        return process, url
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=1).ok
+    except requests.ConnectionError:
+        return False
+
+
+def swarm(url, **fields):
+    form = {"user_count": 5, "spawn_rate": 5, **fields}
+    return requests.post(f"{url}/swarm", data=form, timeout=10).json()
+
+
+def folders(commands):
+    return sorted(path.parent for path in commands.results.glob("*/summary.json"))
+
+
+def test_a_run_is_started_watched_and_stopped(commands, notice_server, web_ui):
+    _, url = web_ui()
+    assert notice_server.url in requests.get(url, timeout=5).text, "the host field is filled in"
+    assert swarm(url)["success"] is True
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
+    stats = requests.get(f"{url}/stats/requests", timeout=5).json()
+    assert stats["user_count"] == 5 and stats["fail_ratio"] == 0
+    assert requests.post(f"{url}/stop", timeout=30).json()["success"] is True
+    (folder,) = folders(commands)
+    assert (folder / "locust.html").exists()
+    assert notice_server.devices == {}
+
+
+def test_each_run_gets_a_folder_of_its_own_and_a_new_seed(commands, notice_server, web_ui):
+    _, url = web_ui()
+    for _ in range(2):
+        swarm(url)
+        wait_until(lambda: notice_server.seen["POST", "/accounts/device"] >= 5, "registered")
+        requests.post(f"{url}/stop", timeout=30)
+        notice_server.seen.clear()
+    first, second = [(folder / "run.json").read_text() for folder in folders(commands)]
+    assert re.search(r'"seed": \d+', first)[0] != re.search(r'"seed": \d+', second)[0]
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("http://example.com", "example.com is not this machine"),
+        ("127.0.0.1:8000", "has no scheme"),
+        ("http://127.0.0.1:1", "does not answer (connection refused)"),
+    ],
+)
+def test_a_wrong_host_in_the_host_field_is_refused(commands, web_ui, host, message):
+    _, url = web_ui(HOST="")
+    answer = swarm(url, host=host)
+    assert answer["success"] is False and message in answer["message"]
+    assert requests.get(f"{url}/stats/requests", timeout=5).json()["state"] == "ready"
+    assert folders(commands) == []
+
+
+def test_nothing_listens_beyond_loopback(web_ui):
+    process, _ = web_ui("--master")
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.Process(process.pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) == 2, "the web UI and the master port"
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_it_listens_elsewhere_when_told(web_ui):
+    process, _ = web_ui("--web-host=127.0.0.2", "--web-host=127.0.0.1")
+    assert process.poll() is None
+
+
+def test_ctrl_c_closes_the_run(commands, notice_server, web_ui):
+    process, url = web_ui()
+    swarm(url)
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
+    process.send_signal(signal.SIGINT)
+    run = commands.finish(process)
+    assert run.exit_code == 0, run.stderr
+    assert run.summary["devices"] == {"registered": 5, "deleted": 5, "left_behind": 0}
+
+
+def test_a_login_keeps_strangers_out(notice_server, web_ui):
+    login = {"WEB_LOGIN": "1", "WEB_USERNAME": "kim", "WEB_PASSWORD": "correct horse"}
+    _, url = web_ui(**login)
+    stranger = requests.Session()
+    assert "/login" in stranger.get(url, timeout=5).url
+    stranger.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=5)
+    wrong = {"username": "kim", "password": "wrong"}
+    assert "/login" in stranger.post(f"{url}/notice-load/login", data=wrong, timeout=5).url
+    assert notice_server.seen["POST", "/accounts/device"] == 0
+
+    owner = requests.Session()
+    right = {"username": "kim", "password": "correct horse"}
+    assert "/login" not in owner.post(f"{url}/notice-load/login", data=right, timeout=5).url
+    started = owner.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=5)
+    assert started.json()["success"] is True
