@@ -10,3 +10,7 @@ Four floors, each importing only from those below it:
 """
 
 __version__ = "0.1.0"
+
+
+class ConfigurationError(ValueError):
+    """Something that a user can put right; its one line says what, where, and what to do."""

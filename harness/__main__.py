@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from harness import deployments, runfolder
+from harness import ConfigurationError, deployments, runfolder
 from harness.guard import check_host
-from harness.settings import PROJECT_DIR, ConfigurationError, Settings, load, redacted
+from harness.settings import PROJECT_DIR, Settings, load, redacted
 
 PROFILES_DIR = PROJECT_DIR / "conf" / "profiles"
 LOCUST = (sys.executable, "-m", "locust")

@@ -140,7 +140,7 @@ class Request:
             answer = endpoint.decode(body)
         except msgspec.ValidationError as error:
             return f"contract violation: {_POSITION.sub('[...]', str(error))}"
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return "wrong JSON: expected a JSON body, got something else"
         problem = self.check(answer)
         return None if problem is None else f"contract violation: {problem}"

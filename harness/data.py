@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 
-from harness.settings import ConfigurationError
+from harness import ConfigurationError
 
 Words = tuple[str, ...]
 
@@ -81,7 +81,7 @@ def with_generated_searches(vocabulary: Vocabulary, seed: int) -> Vocabulary:
     faker = Faker("ko_KR")
     faker.seed_instance(seed)
     makers = (faker.last_name, faker.city, faker.company, faker.job)
-    made = {makers[i % len(makers)]().split()[0].replace("+", "") for i in range(GENERATED_WORDS)}
+    made = {makers[i % len(makers)]().split()[-1].replace("+", "") for i in range(GENERATED_WORDS)}
     searches = vocabulary.searches
     weight = searches.cumulative[-1] * GENERATED_SHARE / (1 - GENERATED_SHARE) / len(made)
     weights = [
@@ -103,13 +103,17 @@ def _read(path: Path) -> WordList:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}, line {line}: not UTF-8; save it as UTF-8") from None
-    rows = csv.reader(text.splitlines(), strict=True)
-    try:
-        if next(rows, None) != ["words", "weight"]:
-            raise ConfigurationError(f"{path}, line 1: the first line must be words,weight")
-        pairs = [_pair(row, f"{path}, line {rows.line_num}") for row in rows]
-    except csv.Error as error:
-        raise ConfigurationError(f"{path}, line {rows.line_num}: {error}") from None
+    pairs = []
+    for number, content in enumerate(text.splitlines() or [""], 1):
+        where = f"{path}, line {number}"
+        try:  # line by line: an open quote does not swallow the lines after it
+            row = next(csv.reader([content], strict=True), [])
+        except csv.Error as error:
+            raise ConfigurationError(f"{where}: {error}") from None
+        if number > 1:
+            pairs.append(_pair(row, where))
+        elif row != ["words", "weight"]:
+            raise ConfigurationError(f"{where}: the first line must be words,weight")
     if not pairs:
         raise ConfigurationError(f"{path} has no words; add lines such as 장학,3")
     return WordList.of(pairs)
@@ -127,6 +131,6 @@ def _pair(row: list[str], where: str) -> tuple[Words, float]:
         weight = float(row[1])
     except ValueError:
         weight = 0.0
-    if not 0 < weight < float("inf"):
+    if not 0 < weight < 1e100:
         raise ConfigurationError(f"{where}: the weight {row[1]!r} is not a number above 0")
     return words, weight

@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
+from harness import ConfigurationError
 from harness.runfolder import data_hash
-from harness.settings import PROJECT_DIR, ConfigurationError
+from harness.settings import PROJECT_DIR
 
 TARGET_DIR = PROJECT_DIR / "target"
 NOTICES = 5000

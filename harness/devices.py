@@ -30,7 +30,7 @@ class Devices:
         self._pool: list[str] = []
         self._position: dict[str, int] = {}
         self._leases: Counter[str] = Counter()
-        self._noted: dict[str, None] = {}
+        self._noted: dict[str, bool] = {}  # whether it was retired
         self._confirmed: set[str] = set()
         self.registered = 0
         self.deleted = 0
@@ -41,7 +41,7 @@ class Devices:
 
     def note(self, device_id: str) -> None:
         """Write an id down, before its POST goes out."""
-        self._noted[device_id] = None
+        self._noted[device_id] = False
 
     def confirm(self, device_id: str) -> None:
         """Put a device into the pool: the server answered 201.
@@ -53,6 +53,8 @@ class Devices:
             raise KeyError(device_id)
         self._confirmed.add(device_id)
         self.registered += 1
+        if self._noted[device_id]:
+            return
         self._position[device_id] = len(self._pool)
         self._pool.append(device_id)
 
@@ -73,6 +75,8 @@ class Devices:
 
     def retire(self, device_id: str) -> None:
         """Take a device out of the pool, before its DELETE; no later draw returns it."""
+        if device_id in self._noted:
+            self._noted[device_id] = True
         position = self._position.pop(device_id, None)
         if position is None:
             return

@@ -6,7 +6,8 @@ import ipaddress
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from harness.settings import ConfigurationError, base_url, redacted
+from harness import ConfigurationError
+from harness.settings import base_url, redacted
 
 
 @lru_cache(maxsize=64)

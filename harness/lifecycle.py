@@ -32,13 +32,13 @@ import requests
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from harness import cleanup, contract, login, runfolder, terminal
+from harness import ConfigurationError, cleanup, contract, login, runfolder, terminal
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
 from harness.recorder import Recorder
 from harness.runfolder import DeviceCounts
 from harness.session import fault_of
-from harness.settings import ConfigurationError, Settings, load, redacted
+from harness.settings import Settings, load, redacted
 from harness.user import Shared, share, shared_in
 
 LOOPBACK = "127.0.0.1"

@@ -14,8 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from harness import __version__
-from harness.settings import ConfigurationError
+from harness import ConfigurationError, __version__
 
 MANIFEST = "run.json"
 SUMMARY = "summary.json"

@@ -121,6 +121,8 @@ def fault_of(error: BaseException) -> str:
     The order matters: a refused connection is also a connection error, a timeout also an OSError.
     """
     causes = list(_causes(error))
+    if any(isinstance(c, urllib3.ProtocolError) and "ended prematurely" in str(c) for c in causes):
+        return "closed early: connection closed inside an answer"
     for kind, name in _FAULTS:
         if any(isinstance(cause, kind) for cause in causes):
             return name

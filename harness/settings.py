@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +13,13 @@ from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 
+from harness import ConfigurationError
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 # Names in `.env` that belong to docker compose, not to the suite.
 COMPOSE_NAMES = frozenset({"POSTGRES_PASSWORD", "WEB_PORT"})
 ALARM_FIELDS = ("alarm_switch", "alarm_switch_sub", "alarm_switch_key")
-
-
-class ConfigurationError(ValueError):
-    """Something that a user can put right; its one line says what, where, and what to do."""
 
 
 def base_url(text: str) -> str:
@@ -32,30 +31,33 @@ def base_url(text: str) -> str:
     Raises:
         ConfigurationError: there is no http or https scheme, no host name, or a wrong port.
     """
+    shown = redacted(text)
+    if "?" in text or "#" in text:
+        raise ConfigurationError(f"the host {shown!r} must end before '?' and '#'")
+    if not text.isprintable() or " " in text or "\\" in text:
+        raise ConfigurationError(f"the host {shown!r} is not a URL with a host name")
     if text.startswith("//") or "://" not in text:
-        guess = text.lstrip("/") or "127.0.0.1:8000"
-        raise ConfigurationError(f"the host {text!r} has no scheme; write http://{guess}")
+        guess = shown.lstrip("/") or "127.0.0.1:8000"
+        raise ConfigurationError(f"the host {shown!r} has no scheme; write http://{guess}")
+    if "@" in text.partition("://")[2].partition("/")[2]:
+        raise ConfigurationError(f"the host {shown!r} has a '/' before '@'; write %2F for it")
     try:
         url = urlsplit(text)
         name, _ = url.hostname, url.port
     except ValueError as error:
-        raise ConfigurationError(f"the host {redacted(text)!r} is not a URL: {error}") from None
+        raise ConfigurationError(f"the host {shown!r} is not a URL: {error}") from None
     if url.scheme not in ("http", "https"):
         raise ConfigurationError(
-            f"the host {redacted(text)!r} has the scheme {url.scheme!r}; use http or https"
+            f"the host {shown!r} has the scheme {url.scheme!r}; use http or https"
         )
-    if not name or any(character.isspace() for character in text) or "\\" in text:
-        raise ConfigurationError(f"the host {redacted(text)!r} is not a URL with a host name")
-    if url.query or url.fragment:
-        raise ConfigurationError(f"the host {redacted(text)!r} must end before '?' and '#'")
+    if not name:
+        raise ConfigurationError(f"the host {shown!r} is not a URL with a host name")
     return text.rstrip("/")
 
 
 def redacted(url: str) -> str:
     """Return a URL without the credentials in it, for messages and files."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+    return re.sub(r"^([a-z][a-z0-9+.-]*://|//)?.*@", r"\1", url, flags=re.I | re.S)
 
 
 def _text(text: str) -> str:
@@ -80,7 +82,7 @@ def _seconds(text: str) -> float:
 
 
 def _seed(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= 100):
         raise ConfigurationError("write a whole number, 0 or more")
     return int(text)
 
@@ -97,7 +99,7 @@ def _alarm_fields(text: str) -> tuple[str, ...]:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser()
+    return Path(os.path.expanduser(text))  # leaves a "~" that nobody has as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ def load(
         try:
             values[setting.name] = setting.metadata["parse"](text.strip())
         except ConfigurationError as error:
-            shown = "" if "password" in setting.name else f"={redacted(text)}"
+            shown = "" if "password" in setting.name else f"={redacted(text)!r}"
             raise ConfigurationError(f"{name}{shown} in {where}: {error}") from None
     settings = Settings(**values)  # type: ignore[arg-type]
     if settings.web_login and not settings.web_password:
@@ -171,16 +173,16 @@ def _read_dotenv(path: Path) -> dict[str, tuple[str, str]]:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
     values = {}
     for binding in bindings:
-        leading = len(binding.original.string) - len(binding.original.string.lstrip("\r\n"))
-        where = f"{path}, line {binding.original.line + leading}"
+        original = binding.original.string
+        blank_lines = original[: len(original) - len(original.lstrip())].count("\n")
+        where = f"{path}, line {binding.original.line + blank_lines}"
         if binding.error or (binding.key is not None and binding.value is None):
-            line = binding.original.string.strip()
-            raise ConfigurationError(f"{where}: cannot read {line!r}; write NAME=value")
+            raise ConfigurationError(f"{where}: cannot read this line; write NAME=value")
         if binding.key is None:
             continue
         if binding.key not in NAMES and binding.key not in COMPOSE_NAMES:
             close = difflib.get_close_matches(binding.key, NAMES, n=1)
             hint = f"did you mean {close[0]}?" if close else "see .env.example for the names"
-            raise ConfigurationError(f"{where}: unknown setting {binding.key}; {hint}")
+            raise ConfigurationError(f"{where}: unknown setting {binding.key!r}; {hint}")
         values[binding.key] = (binding.value or "", where)
     return values

@@ -16,6 +16,8 @@ from rich.table import Table
 from harness.runfolder import Figures, Summary
 
 LINE_WIDTH = 80
+PIPED_WIDTH = 200
+"""A table is as wide as it needs to be; nothing in a file is cut."""
 LIVE_INTERVAL_S = 1.0
 PIPED_INTERVAL_S = 10.0
 
@@ -55,7 +57,7 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
 
     Readable at 80 columns; without colour when piped.
     """
-    width = None if out.isatty() else LINE_WIDTH
+    width = None if out.isatty() else PIPED_WIDTH
     console = Console(file=out, highlight=False, width=width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("request", no_wrap=True)

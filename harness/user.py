@@ -13,12 +13,13 @@ from locust import HttpUser
 from locust.env import Environment
 from locust.exception import StopTest
 
+from harness import ConfigurationError
 from harness.contract import Request
 from harness.data import Vocabulary
 from harness.devices import Devices
 from harness.guard import check_host
 from harness.session import Session
-from harness.settings import ConfigurationError, Settings
+from harness.settings import Settings
 
 
 @dataclass(slots=True)

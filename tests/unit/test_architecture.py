@@ -1,0 +1,166 @@
+"""What the modules may know of each other, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import locust  # noqa: F401 - first, for gevent's monkey patching
+
+import pytest
+
+import harness
+from harness.settings import PROJECT_DIR
+from tasks import devices, notices
+
+HARNESS = sorted((PROJECT_DIR / "harness").glob("*.py"))
+TASKS = sorted((PROJECT_DIR / "tasks").glob("*.py"))
+LOCUSTFILE = PROJECT_DIR / "locustfile.py"
+SOURCES = [*HARNESS, *TASKS, LOCUSTFILE]
+PURE = ("contract", "settings", "runfolder", "data", "guard", "verdict")
+
+FLOORS = [re.findall(r"`(\w+)`", floor) for floor in (harness.__doc__ or "").split("\n* ")[1:]]
+FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PROJECT_DIR))
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield every imported name in full: `harness.settings.Settings`, `locust`, ..."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_from_harness(path: Path) -> set[str]:
+    parts = [name.split(".") for name in imported(path)]
+    return {part[1] for part in parts if part[0] == "harness" and part[1] in FLOOR_OF}
+
+
+def test_every_module_stands_on_one_floor() -> None:
+    modules = [path.stem for path in HARNESS if path.stem != "__init__"]
+    assert sorted(module for floor in FLOORS for module in floor) == sorted(modules)
+
+
+@pytest.mark.parametrize("path", HARNESS, ids=lambda path: path.stem)
+def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
+    own = FLOOR_OF.get(path.stem, 0)
+    level_or_above = {name for name in imported_from_harness(path) if FLOOR_OF[name] >= own}
+    assert not level_or_above
+
+
+def test_the_floors_are_read_from_imports_that_are_there() -> None:
+    assert imported_from_harness(PROJECT_DIR / "harness" / "guard.py") == {"settings"}
+    assert len(FLOORS) >= 4 and FLOOR_OF["lifecycle"] == FLOOR_OF["__main__"] == len(FLOORS) - 1
+
+
+@pytest.mark.parametrize("path", HARNESS, ids=lambda path: path.stem)
+def test_the_harness_does_not_know_the_tasks(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert not roots & {"tasks", "locustfile", "tests", "target", "conf"}
+
+
+def test_tasks_and_locustfile_see_no_settings_sockets_or_clients() -> None:
+    for path in (*TASKS, LOCUSTFILE):
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert roots <= {"collections", "locust", "harness", "tasks"}, path.name
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_import_no_locust(module: str) -> None:
+    roots = {name.split(".")[0] for name in imported(PROJECT_DIR / "harness" / f"{module}.py")}
+    assert not roots & {"locust", "gevent", "requests", "urllib3", "socket"}
+
+
+def test_pure_modules_bring_no_locust_in() -> None:
+    imports = ", ".join(f"harness.{module}" for module in PURE)
+    code = f"import sys, {imports}; print({{'locust', 'gevent', 'requests'}} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_DIR, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("set()", "")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_settings_have_one_door(path: Path) -> None:
+    environment = [
+        ast.unparse(node)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv")
+    ]
+    environment += [name for name in imported(path) if re.match(r"os\.(environ|getenv)", name)]
+    if path.parent.name == "harness" and path.stem in ("settings", "deployments", "__main__"):
+        assert set(environment) == {"os.environ"}
+    else:
+        assert not environment
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_paths_of_the_api_stand_in_the_contract_alone(path: Path) -> None:
+    found = re.findall(r"/notice/|/accounts/", path.read_text(encoding="utf-8"))
+    assert bool(found) == (path.name == "contract.py")
+
+
+def notice_user() -> dict[str, ast.expr]:
+    (user,) = (node for node in tree_of(LOCUSTFILE).body if isinstance(node, ast.ClassDef))
+    assert user.name == "NoticeUser"
+    return {
+        ast.unparse(target): node.value
+        for node in user.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    }
+
+
+def test_the_weights_are_the_seeds() -> None:
+    table = notice_user()["tasks"]
+    assert isinstance(table, ast.Dict)
+    names = [ast.unparse(key) for key in table.keys if key is not None]
+    weights = {
+        name: ast.literal_eval(value) for name, value in zip(names, table.values, strict=True)
+    }
+    assert len(weights) == len(names) == len(table.values)
+    assert sum(weights.values()) == 10
+    assert weights == {
+        "search_notices": 3,
+        "browse_pages": 3,
+        "subscribe": 1,
+        "set_keywords": 1,
+        "switch_alarm": 1,
+        "list_boards": 1,
+    }
+
+
+def test_the_rest_of_the_seed() -> None:
+    assert ast.unparse(notice_user()["wait_time"]) == "between(1, 5)"
+    assert (notices.LAST_PAGE, notices.LIST_REQUESTS) == (10, 5)
+
+
+def test_the_tags_of_the_tasks() -> None:
+    tags = {
+        function.__name__: function.locust_tag_set
+        for module in (devices, notices)
+        for function in vars(module).values()
+        if hasattr(function, "locust_tag_set")
+    }
+    assert tags == {
+        "search_notices": {"read", "search"},
+        "browse_pages": {"read", "browse"},
+        "list_boards": {"read", "list"},
+        "subscribe": {"write", "device"},
+        "set_keywords": {"write", "device"},
+        "switch_alarm": {"write", "device"},
+    }

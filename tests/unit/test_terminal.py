@@ -1,0 +1,149 @@
+"""What a run shows: a line while it goes on, a table when it is over."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import locust  # noqa: F401 - first, for gevent's monkey patching
+
+import msgspec
+import pytest
+
+from harness.contract import ENDPOINTS
+from harness.runfolder import DeviceCounts, EndpointFigures, Figures, Summary, Total
+from harness.terminal import print_summary, progress_line
+
+FOLDER = Path("results/20200920-100000-ab12")
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def figures(requests: int = 600, failures: int = 0, time_ms: float | None = 12.0) -> Figures:
+    return Figures(
+        requests=requests,
+        failures=failures,
+        fail_ratio=failures / requests if requests else 0.0,
+        requests_per_s=requests / 60,
+        p50_ms=time_ms,
+        p95_ms=time_ms and time_ms * 2,
+        p99_ms=time_ms and time_ms * 3,
+        max_ms=time_ms and time_ms * 4,
+    )
+
+
+def summary(each: Figures, reasons: tuple[str, ...] = ()) -> Summary:
+    rows = [EndpointFigures(method=e.method, name=e.name, whole_run=each) for e in ENDPOINTS]
+    return Summary(
+        run_id=FOLDER.name,
+        exit_code=1 if reasons else 0,
+        reasons=list(reasons),
+        duration_s=60.0,
+        total=Total(whole_run=each),
+        endpoints=rows,
+        devices=DeviceCounts(registered=5, deleted=4, left_behind=1),
+    )
+
+
+def shown(result: Summary, folder: Path = FOLDER) -> list[str]:
+    out = io.StringIO()
+    print_summary(result, folder, out)
+    return out.getvalue().splitlines()
+
+
+def row(lines: list[str], start: str) -> list[str]:
+    (line,) = (line for line in lines if line.startswith(f"{start} "))
+    return line.removeprefix(start).split()
+
+
+@pytest.mark.parametrize(
+    "each",
+    [
+        figures(),
+        figures(0, time_ms=None),
+        figures(99_999, 99_999, 2_400.0),
+        figures(2_160_000, 21_600, 140.0),
+        figures(2_160_000, 2_160_000, 10_000.0),
+    ],
+    ids=["a minute", "nothing", "overload", "soak", "soak, overload"],
+)
+def test_every_row_is_whole(each: Figures) -> None:
+    lines = shown(summary(each))
+    times = (each.p50_ms, each.p95_ms, each.p99_ms, each.max_ms)
+    cells = [
+        *(str(each.requests), str(each.failures), f"{each.requests_per_s:.1f}"),
+        *("-" if time is None else f"{time:.0f}" for time in times),
+    ]
+    assert row(lines, "request") == ["count", "failed", "/s", "p50", "p95", "p99", "max"]
+    for endpoint in ENDPOINTS:
+        name = f"{endpoint.method} {endpoint.name}"
+        found = [line for line in lines if line.startswith(f"{name} ")]
+        assert found and found[-1].removeprefix(name).split()[-7:] == cells
+    assert row(lines, "total") == cells
+    assert "…" not in "".join(lines)
+
+
+@pytest.mark.parametrize("each", [figures(), figures(99_999, 999, 240.0)])
+def test_a_piped_table_fits_eighty_columns_without_colour(each: Figures) -> None:
+    lines = shown(summary(each, ("3 of 600 requests failed, see locust_failures.csv",)))
+    assert all(len(line) <= 80 for line in lines)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_reasons_devices_and_folder_follow_the_table() -> None:
+    reasons = ("3 of 600 requests failed", "1 devices may still be on [the] server")
+    lines = shown(summary(figures(), reasons))
+    assert lines[-5:] == [
+        "",
+        *reasons,
+        "devices: 5 registered, 4 deleted, 1 left behind",
+        f"results: {FOLDER}/",
+    ]
+
+
+def test_a_long_folder_stays_in_one_line_to_be_copied() -> None:
+    folder = Path("/" + "/".join(["a long [bold]folder name"] * 8))
+    assert shown(summary(figures()), folder)[-1] == f"results: {folder}/"
+
+
+def test_only_what_was_hit_is_shown() -> None:
+    result = msgspec.structs.replace(summary(figures()), endpoints=[])
+    lines = shown(result)
+    assert not [line for line in lines if line.startswith(("GET", "POST", "PUT"))]
+    assert row(lines, "total")[0] == "600"
+
+
+def environment(users: int | None = 7, p95_ms: float | None = 48.2) -> SimpleNamespace:
+    total = SimpleNamespace(
+        current_rps=123.6,
+        num_failures=4,
+        get_current_response_time_percentile=lambda share: p95_ms if share == 0.95 else -1,
+    )
+    runner = None if users is None else SimpleNamespace(user_count=users)
+    return SimpleNamespace(stats=SimpleNamespace(total=total), runner=runner)
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "run_time_s", "clock"),
+    [
+        (0, 60, "00:00 of 01:00"),
+        (59.9, 60, "00:59 of 01:00"),
+        (61.2, 600, "01:01 of 10:00"),
+        (7, None, "00:07"),
+        (3601, 14_400, "60:01 of 240:00"),
+    ],
+)
+def test_the_progress_is_one_line(elapsed_s: float, run_time_s: float | None, clock: str) -> None:
+    line = progress_line(environment(), elapsed_s, run_time_s)
+    assert line == f"{clock}  7 users  124 requests/s  4 failures  p95 48 ms"
+    assert len(line) < 80
+
+
+def test_the_progress_before_there_is_any() -> None:
+    line = progress_line(environment(users=None, p95_ms=None), 0, None)
+    assert line == "00:00  0 users  124 requests/s  4 failures  p95 -"
