@@ -55,13 +55,15 @@ clean: ## remove the environment, the caches and the seeded databases; results s
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'error: Python 3.11 or newer is needed; give make PYTHON=/path/to/it' >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: $(VENV)/bin/python $(REQUIREMENTS)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@echo 'installing what requirements.txt and target/requirements.txt pin, into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		-r requirements.txt -r target/requirements.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo 'installing what requirements-dev.txt pins, into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

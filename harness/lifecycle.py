@@ -97,6 +97,7 @@ class Lifecycle:
         self.progress: gevent.Greenlet[..., None] | None = None
         self.stopping = False
         self.asked_seed: int | None = None
+        self.took_part: set[str] = set()
         self.reported: dict[str, DeviceCounts] = {}
         self.finished = False
         self.parsed = False
@@ -136,6 +137,8 @@ class Lifecycle:
             self.vocabulary = load_vocabulary(self.settings.data_dir)
         if isinstance(runner, WorkerRunner):
             runner.register_message(FINISH, self.on_finish_message, concurrent=True)
+            # Added after locust's own, so called before it: first the report, then the goodbye.
+            environment.events.quitting.add_listener(self.on_worker_quitting)
             return
         _check_numbers(options)
         if options.run_id is not None:
@@ -154,6 +157,7 @@ class Lifecycle:
                 login.install(web_ui, self.settings)
         if isinstance(runner, MasterRunner):
             runner.register_message(FINISHED, self.on_finished_message)
+            environment.events.worker_connect.add_listener(self.on_worker_connect)
             environment.dispatcher_class = self._stoppable_dispatcher()
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
@@ -177,6 +181,8 @@ class Lifecycle:
         share(environment, Shared(self.settings, vocabulary, options.seed, worker_index))
         if not isinstance(runner, WorkerRunner):
             self.reported = {}
+            if isinstance(runner, MasterRunner):
+                self.took_part = {node.id for node in runner.clients.all}
             with _exit_on_wrong_configuration():
                 self.recorder = Recorder(environment, self.settings)
             if options.headless and options.only_summary:
@@ -194,7 +200,6 @@ class Lifecycle:
         runner = environment.runner
         if not isinstance(runner, MasterRunner):
             return
-        expected = {node.id for node in (*runner.clients.running, *runner.clients.spawning)}
         runner.send_message(FINISH)
         latest = (
             time.monotonic()
@@ -204,7 +209,7 @@ class Lifecycle:
         )
         while time.monotonic() < latest:
             connected = {node.id for node in runner.clients.all if node.state != "missing"}
-            if not (expected & connected) - self.reported.keys():
+            if not (self.took_part & connected) - self.reported.keys():
                 break
             gevent.sleep(POLL_S)
 
@@ -220,7 +225,7 @@ class Lifecycle:
                 counts = sum(self.reported.values(), DeviceCounts())
             gevent.killall([self.progress] if self.progress else [])
             recorder, self.recorder = self.recorder, None
-            summary = recorder.close(counts)
+            summary = recorder.close(counts, len(self.took_part - self.reported.keys()))
             environment.process_exit_code = summary.exit_code
             if _options(environment).headless:
                 terminal.print_summary(summary, recorder.folder, sys.stdout)
@@ -236,13 +241,24 @@ class Lifecycle:
         """Stop this worker's users, and say so even when there were none."""
         runner = environment.runner
         assert isinstance(runner, WorkerRunner)
+        self.finished = False
         runner.stop()
         if not self.finished:
             self._report(runner, DeviceCounts())
 
+    def on_worker_quitting(self, environment: Environment, **_: object) -> None:
+        """Finish before this worker says goodbye: the master forgets whoever has said it."""
+        assert environment.runner is not None
+        environment.runner.stop()
+
+    def on_worker_connect(self, client_id: str, **_: object) -> None:
+        """Expect the word of a worker that comes late."""
+        if self.recorder is not None:
+            self.took_part.add(client_id)
+
     def on_finished_message(self, msg: Any, **_: object) -> None:
         """Take down what a worker did with its devices."""
-        self.reported[msg.node_id] = DeviceCounts(**msg.data)
+        self.reported.setdefault(msg.node_id, DeviceCounts(**msg.data))
 
     def _cleaned_up(self, environment: Environment) -> DeviceCounts:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,7 @@ class Recorder:
             ConfigurationError: the folder cannot be made.
         """
         self.environment = environment
+        self.started_s = time.time()
         options: Any = environment.parsed_options
         run_id = options.run_id or runfolder.new_run_id()
         self.folder = runfolder.create(settings.results_dir, run_id)
@@ -60,9 +62,15 @@ class Recorder:
         )
         self.history = gevent.spawn(self.locust_files.stats_writer)
 
-    def close(self, devices: DeviceCounts) -> Summary:
-        """Write down what is known at the end, and return it."""
+    def close(self, devices: DeviceCounts, lost_workers: int) -> Summary:
+        """Write down what is known at the end, and return it.
+
+        Args:
+            devices: what became of the devices that the run registered.
+            lost_workers: how many workers took part and did not report their end.
+        """
         self.history.kill()
+        self._correct_start()
         self.locust_files.close_files()
         files = self.locust_files
         self._write_csv("stats", files.requests_csv)
@@ -70,7 +78,7 @@ class Recorder:
         self._write_csv("exceptions", files.exceptions_csv)
         report = get_html_report(self.environment, show_download_link=False)
         (self.folder / "locust.html").write_text(report, encoding="utf-8")
-        summary = self._summary(devices)
+        summary = self._summary(devices, lost_workers)
         runfolder.write(self.folder, summary)
         return summary
 
@@ -79,12 +87,26 @@ class Recorder:
         with path.open("w", encoding="utf-8", newline="") as stream:
             write_rows(csv.writer(stream))
 
-    def _summary(self, devices: DeviceCounts) -> Summary:
+    def _correct_start(self) -> None:
+        """Count the time from the start of this run.
+
+        Locust's master takes the earliest start that a worker reports, and a worker that waited
+        for its run may report the start of its waiting: requests/s would be too low.
+        """
+        stats = self.environment.stats
+        for entry in (stats.total, *stats.entries.values()):
+            entry.start_time = max(entry.start_time, self.started_s)
+
+    def _summary(self, devices: DeviceCounts, lost_workers: int) -> Summary:
         stats = self.environment.stats
         assert self.environment.runner is not None
         exceptions = sum(row["count"] for row in self.environment.runner.exceptions.values())
         exit_code, reasons = judge(
-            stats.total.num_requests, stats.total.num_failures, exceptions, devices
+            stats.total.num_requests,
+            stats.total.num_failures,
+            exceptions,
+            devices,
+            lost_workers,
         )
         rows = sorted(stats.entries.values(), key=lambda entry: (entry.name, entry.method))
         end = stats.last_request_timestamp or stats.start_time

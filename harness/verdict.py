@@ -6,7 +6,11 @@ from harness.runfolder import DeviceCounts
 
 
 def judge(
-    requests: int, failures: int, exceptions: int, devices: DeviceCounts
+    requests: int,
+    failures: int,
+    exceptions: int,
+    devices: DeviceCounts,
+    lost_workers: int = 0,
 ) -> tuple[int, list[str]]:
     """Return the exit code of a run and the reasons for it.
 
@@ -17,6 +21,11 @@ def judge(
         reasons.append("invalid: no request was made")
     if exceptions:
         reasons.append(f"invalid: {exceptions} exceptions in users, see locust_exceptions.csv")
+    if lost_workers:
+        reasons.append(
+            f"invalid: {lost_workers} workers were lost, and with them their last requests "
+            "and the count of their devices"
+        )
     if reasons:
         return 3, reasons
     if failures:

@@ -17,10 +17,14 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
     here = psutil.Process()
     before = set(here.children(recursive=True))
     yield Commands(tmp_path)
-    left = [process for process in here.children(recursive=True) if process not in before]
+    left = {
+        process: " ".join(process.cmdline())
+        for process in here.children(recursive=True)
+        if process not in before and process.status() != psutil.STATUS_ZOMBIE
+    }
     for process in left:
         process.kill()
-    assert not left, f"left behind: {[' '.join(process.cmdline()) for process in left]}"
+    assert not left, f"left behind: {list(left.values())}"
 
 
 @pytest.fixture(scope="session")

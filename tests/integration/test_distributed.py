@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
+import pytest
+import requests
 from commands import interrupt, wait_until
+
+from harness.deployments import free_port
 
 SHORT = ("--users=40", "--spawn-rate=40", "--run-time=6s")
 
@@ -54,10 +59,95 @@ def test_ctrl_c_in_the_ramp_up_ends_with_a_report_of_all_workers(commands, notic
     assert notice_server.devices == {}
 
 
+def start_parts(commands, notice_server, *options):
+    """Start a headless master and two workers by hand; return (master, worker, worker)."""
+    port = str(free_port())
+    workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
+    master = commands.start_locust(
+        *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
+        *("--users=20", "--spawn-rate=20", "--host", notice_server.url, *options),
+    )
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way", 30)
+    return master, *workers
+
+
+def test_workers_that_are_stopped_report_before_they_go(commands, notice_server):
+    """A container engine stops the workers first; nothing of the run may be missing then."""
+    master, *workers = start_parts(commands, notice_server)
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        commands.finish(worker)
+    run = commands.finish(master)
+    assert run.exit_code == 0, run.stderr
+    assert sum(run.requests.values()) == counted(notice_server)
+    assert run.summary["devices"] == {"registered": 20, "deleted": 20, "left_behind": 0}
+
+
+def test_a_lost_worker_makes_the_run_invalid(commands, notice_server):
+    master, first, second = start_parts(commands, notice_server, "--run-time=12s")
+    first.kill()
+    commands.finish(first)
+    run = commands.finish(master)
+    commands.finish(second)
+    assert run.exit_code == run.summary["exit_code"] == 3
+    assert "invalid: 1 workers were lost" in run.stdout
+
+
+def test_the_waiting_of_the_workers_is_no_part_of_the_run(commands, notice_server):
+    port = str(free_port())
+    workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
+    time.sleep(8)
+    master = commands.start_locust(
+        *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
+        *("--users=20", "--spawn-rate=20", "--host", notice_server.url, "--run-time=4s"),
+    )
+    run = commands.finish(master)
+    for worker in workers:
+        commands.finish(worker)
+    assert run.exit_code == 0, run.stderr
+    assert 2 < run.summary["duration_s"] < 7
+    total = run.summary["total"]["whole_run"]
+    assert total["requests_per_s"] == pytest.approx(
+        total["requests"] / run.summary["duration_s"], rel=0.05
+    )
+
+
+def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_server):
+    port, web_port = str(free_port()), free_port()
+    workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
+    master = commands.start_locust(
+        *("--master", f"--master-bind-port={port}", f"--web-port={web_port}"),
+        *("--stop-timeout=2s", "--host", notice_server.url),
+    )
+    url = f"http://127.0.0.1:{web_port}"
+    for number in (1, 2):
+        wait_until(lambda: ready_workers(url) == 2, "both workers are ready", 30)
+        requests.post(f"{url}/swarm", data={"user_count": 10, "spawn_rate": 10}, timeout=10)
+        wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "users are reading")
+        assert requests.post(f"{url}/stop", timeout=60).json()["success"] is True
+        summaries = sorted(commands.results.glob("*/summary.json"))
+        assert len(summaries) == number
+        summary = json.loads(summaries[-1].read_text())
+        assert summary["total"]["whole_run"]["requests"] == counted(notice_server)
+        assert summary["devices"] == {"registered": 10, "deleted": 10, "left_behind": 0}
+        notice_server.seen.clear()
+        time.sleep(3)  # locust caches the answer that `ready_workers` reads
+    interrupt(master)
+    for process in (master, *workers):
+        commands.finish(process)
+
+
+def ready_workers(url):
+    try:
+        workers = requests.get(f"{url}/stats/requests", timeout=5).json()["workers"]
+    except requests.ConnectionError:
+        return 0
+    return [worker["state"] for worker in workers].count("ready")
+
+
 def test_a_worker_refuses_a_host_that_its_own_settings_do_not_allow(commands, notice_server):
     """The master may be told to allow a host; a worker answers for its own machine."""
-    from harness.deployments import free_port
-
     port = str(free_port())
     host = f"http://this-machine.invalid:{notice_server.port}"
     (commands.folder / "probe.py").write_text(UNCHECKED_MASTER)

@@ -14,6 +14,7 @@ from notice_server import answers
 from scipy.stats import chisquare
 
 from harness.contract import ENDPOINTS
+from harness.data import load_vocabulary
 from harness.settings import PROJECT_DIR
 
 NAMES = {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
@@ -109,6 +110,14 @@ def test_varied_data_sends_more_than_the_seeds_words(commands, notice_server):
     targets = {target for _, target, _ in notice_server.requests if "&q=" in target}
     assert len(targets) > 3
     assert run.manifest["vary_data"] is True and len(run.manifest["data_sha256"]) == 64
+
+
+def test_every_line_of_the_boards_has_ten_pages_on_the_reference_server(target):
+    boards = load_vocabulary(PROJECT_DIR / "data").boards.choices
+    for choice in boards:
+        url = f"{target.url}/notice/all?target={'+'.join(choice)}&page=10"
+        with urllib.request.urlopen(url) as answer:
+            assert answer.status == 200
 
 
 def test_tags_choose_the_tasks(commands, notice_server):
