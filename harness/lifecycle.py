@@ -25,7 +25,7 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.event import Events
 from locust.exception import StopTest
-from locust.runners import MasterRunner, Runner, WorkerRunner
+from locust.runners import STATE_STOPPING, MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
 import requests
@@ -200,6 +200,7 @@ class Lifecycle:
         runner = environment.runner
         if not isinstance(runner, MasterRunner):
             return
+        runner.update_state(STATE_STOPPING)  # or a worker that leaves now has its users replaced
         runner.send_message(FINISH)
         latest = (
             time.monotonic()
@@ -248,8 +249,11 @@ class Lifecycle:
 
     def on_worker_quitting(self, environment: Environment, **_: object) -> None:
         """Finish before this worker says goodbye: the master forgets whoever has said it."""
-        assert environment.runner is not None
-        environment.runner.stop()
+        runner = environment.runner
+        assert isinstance(runner, WorkerRunner)
+        # The master gives this worker the users of another that leaves: too late for them here.
+        runner.start_worker = _take_no_users  # type: ignore[method-assign]
+        runner.stop()
 
     def on_worker_connect(self, client_id: str, **_: object) -> None:
         """Expect the word of a worker that comes late."""
@@ -359,6 +363,10 @@ class Lifecycle:
 def _options(environment: Environment) -> Namespace:
     assert isinstance(environment.parsed_options, Namespace)
     return environment.parsed_options
+
+
+def _take_no_users(user_classes_count: dict[str, int], **_: object) -> None:
+    """Do nothing: what a worker that leaves does with new users."""
 
 
 def _send_locusts_tables_to_the_log() -> None:

@@ -24,12 +24,12 @@ def one_line(run, *parts):
     ("dotenv", "parts"),
     [
         ("HOST http://x\n", (".env, line 1", "NAME=value")),
-        ("\n# fine\nSEED=1\nANSWER_TIMEOUT_S=soon\n", ("ANSWER_TIMEOUT_S=soon", ".env, line 4")),
+        ("\n# fine\nSEED=1\nANSWER_TIMEOUT_S=soon\n", ("ANSWER_TIMEOUT_S='soon'", ".env, line 4")),
         ("ANSWER_TIMEOUT=3\n", (".env, line 1", "did you mean ANSWER_TIMEOUT_S")),
-        ("CLEANUP_TIMEOUT_S=-1\n", ("CLEANUP_TIMEOUT_S=-1", "more than 0")),
-        ("VARY_DATA=maybe\n", ("VARY_DATA=maybe", "1 or 0")),
+        ("CLEANUP_TIMEOUT_S=-1\n", ("CLEANUP_TIMEOUT_S='-1'", "more than 0")),
+        ("VARY_DATA=maybe\n", ("VARY_DATA='maybe'", "1 or 0")),
         ("WEB_LOGIN=1\n", ("WEB_PASSWORD is empty",)),
-        ("ALARM_FIELDS=alarm\n", ("ALARM_FIELDS=alarm", "alarm_switch_sub")),
+        ("ALARM_FIELDS=alarm\n", ("ALARM_FIELDS='alarm'", "alarm_switch_sub")),
     ],
 )
 def test_a_wrong_env_file(commands, dotenv, parts):
