@@ -58,9 +58,8 @@ class Session:
         return problem is None
 
     def _connections_opened(self) -> int:
-        adapter = self._client.get_adapter(self._client.base_url)
-        pool = adapter.poolmanager.connection_from_url(self._client.base_url)  # type: ignore[attr-defined]
-        return int(pool.num_connections)
+        manager = self._client.get_adapter(self._client.base_url).poolmanager  # type: ignore[attr-defined]
+        return sum(manager.pools[key].num_connections for key in manager.pools.keys())  # noqa: SIM118
 
     def _exchange(self, request: Request) -> ResponseContextManager:
         overdue = AnswerTimeoutError("no whole answer in time")

@@ -277,6 +277,14 @@ def test_a_kept_connection_closed_as_the_request_goes_out_is_sent_again_once(
     assert notice_server.connections == 2
 
 
+def test_a_new_connection_closed_unanswered_is_a_failure_at_once(make_user, notice_server):
+    user = make_user()
+    notice_server.faults[PAGE] = sends(b"")
+    search_notices(user)
+    assert failures(user) == {"closed early: connection closed before an answer": 1}
+    assert notice_server.seen[PAGE] == 1
+
+
 def test_a_post_is_never_sent_twice(make_user, notice_server):
     user = make_user()
     search_notices(user)
