@@ -34,3 +34,4 @@ class NoticeUser(NoticeApiUser):
     def on_stop(self) -> None:
         """Leave the server as it was found."""
         unregister(self)
+        self.sender.close()

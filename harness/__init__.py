@@ -1,11 +1,12 @@
 """The machinery of the load test: it carries the requests and writes down what a run learned.
 
-Four floors, each importing only from those below it:
+Five floors, each importing only from those below it:
 
-* ground: `contract`, `settings`, `runfolder`
+* ground: `contract`, `settings`, `runfolder`, `connection`
 * first: `session`, `data`, `devices`, `guard`, `verdict`, `deployments`, `terminal`, `login`,
   `shapes`
-* second: `user`, `cleanup`, `recorder`
+* second: `clients`, `recorder`
+* third: `user`, `cleanup`
 * top: `lifecycle`, `__main__`
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from harness import ConfigurationError, deployments, runfolder
 from harness.guard import check_host
@@ -25,8 +27,9 @@ PROFILES_DIR = PROJECT_DIR / "conf" / "profiles"
 LOCUST = (sys.executable, "-m", "locust")
 LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 DEFAULT_CONFIG = PROJECT_DIR / "conf" / "locust.conf"
-STOP_MARGIN_S = 30.0
 POLL_S = 0.1
+MAX_WORKERS = 256
+DURATION = re.compile(r"\d+|(?=\d)(\d+h)?(\d+m)?(\d+s)?")
 KNOWN_EXITS = (0, 1, 2, 3)
 
 
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
+    parser = _OneLineParser(prog="python -m harness", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser(
         "run", help="a headless run, from the start of a server to the table"
@@ -59,9 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, ui):
         command.add_argument("--host", help="server to test (default: HOST, or one of our own)")
         command.add_argument("--profile", help="one of conf/profiles/")
-        command.add_argument("--users", help="peak number of users")
-        command.add_argument("--spawn-rate", help="users started a second")
-        command.add_argument("--run-time", help="duration such as 30s, 5m or 1h30m")
+        command.add_argument("--users", type=_users, help="peak number of users")
+        command.add_argument("--spawn-rate", type=_rate, help="users started a second")
+        command.add_argument(
+            "--run-time", type=_duration, help="duration such as 30s, 5m or 1h30m"
+        )
         command.add_argument("--workers", type=_workers, help="run master and so many workers")
         command.add_argument("--seed", help="makes the choices of every user repeatable")
         command.add_argument("--tags", nargs="+", help="only tasks with one of these tags")
@@ -70,10 +75,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"error: {message}\n")
+
+
+def _users(text: str) -> str:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: write a whole number, 1 or more")
+    return text
+
+
 def _workers(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers from 1 to 256")
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text}: write a whole number, 1 to {MAX_WORKERS}")
     return int(text)
+
+
+def _rate(text: str) -> str:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: write users per second, more than 0")
+    return text
+
+
+def _duration(text: str) -> str:
+    if not DURATION.fullmatch(text) or not any(digit in text for digit in "123456789"):
+        raise argparse.ArgumentTypeError(f"{text}: write a duration such as 30s, 5m or 1h30m")
+    return text
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -92,7 +127,7 @@ def _config(profile: str | None) -> Path:
 @contextlib.contextmanager
 def _server(options: argparse.Namespace, settings: Settings) -> Iterator[tuple[str, Path]]:
     """Give the host to test and the run's folder; start a server when no host was named."""
-    host = options.host or settings.host
+    host = options.host or os.environ.get("LOCUST_HOST") or settings.host
     if host:
         check_host(host, settings.allowed_hosts)
     run_id = options.run_id or runfolder.new_run_id()
@@ -108,7 +143,7 @@ def _server(options: argparse.Namespace, settings: Settings) -> Iterator[tuple[s
 def _locust(
     options: argparse.Namespace, settings: Settings, config: Path, host: str, folder: Path
 ) -> int:
-    command = [*LOCUST, "--config", str(config), "-f", _locustfiles(config), "--host", host]
+    command = [*LOCUST, "--config", str(config), "-f", _locustfiles(config)]
     for name in ("users", "spawn_rate", "run_time", "seed", "web_port"):
         if (value := getattr(options, name, None)) is not None:
             command += [f"--{name.replace('_', '-')}={value}"]
@@ -127,13 +162,15 @@ def _locust(
     if options.command == "run":
         command += ["--headless", "--only-summary", "--logfile", str(folder / "locust.log")]
         print(f"load on {redacted(host)}, results in {folder}/", flush=True)
-    env = {**os.environ, "RESULTS_DIR": str(settings.results_dir)}
+    # The host goes by the environment: credentials in it would show in the list of processes.
+    env = {**os.environ, "LOCUST_HOST": host}
     locust = deployments.start_process(command, env=env, cwd=None)
     try:
-        return _outcome(_await(locust, settings), folder)
+        _await(locust, workers, folder)
     finally:
-        for process in (locust, *workers):
-            deployments.stop_process(process)
+        limit_s = settings.answer_timeout_s + settings.cleanup_timeout_s
+        deployments.stop_processes([locust, *workers], limit_s)
+    return _outcome(locust.returncode, folder)
 
 
 def _locustfiles(config: Path) -> str:
@@ -147,25 +184,32 @@ def _worker(port: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
     return deployments.start_process(command, log=folder / f"worker-{number}.log")
 
 
-def _await(locust: subprocess.Popen[bytes], settings: Settings) -> int:
-    """Wait for locust; pass the first Ctrl-C on, and give it time to finish with a report."""
-    latest = float("inf")
-    while (code := locust.poll()) is None and time.monotonic() < latest:
+def _await(
+    locust: subprocess.Popen[bytes], workers: Sequence[subprocess.Popen[bytes]], folder: Path
+) -> None:
+    """Wait for locust; pass the first Ctrl-C on, and let it finish with a report."""
+    stopping = False
+    while locust.poll() is None:
         try:
             time.sleep(POLL_S)
+            begun = (folder / runfolder.MANIFEST).exists()
+            if not begun and any(worker.poll() is not None for worker in workers):
+                print(f"error: a worker ended before the run; see {folder}/", file=sys.stderr)
+                return
         except KeyboardInterrupt:
-            if latest < float("inf"):
-                break
+            if stopping:
+                return
+            stopping = True
             print("\nstopping; once more to stop at once", file=sys.stderr, flush=True)
-            locust.send_signal(signal.SIGINT)
-            limits_s = settings.answer_timeout_s + settings.cleanup_timeout_s + STOP_MARGIN_S
-            latest = time.monotonic() + limits_s
-    return -signal.SIGKILL if code is None else code
+            locust.terminate()
 
 
 def _outcome(code: int, folder: Path) -> int:
     if code in KNOWN_EXITS:
         return code
+    if code == -signal.SIGTERM and not (folder / runfolder.MANIFEST).exists():
+        print("stopped before the run began", file=sys.stderr)
+        return 3
     print(f"error: locust ended with {code}; see {folder / 'locust.log'}", file=sys.stderr)
     return 3
 

@@ -58,17 +58,18 @@ SEED_VOCABULARY = Vocabulary(
 """The very words of the seed, 2020-09-20."""
 
 
+def files_in(folder: Path) -> tuple[Path, Path, Path]:
+    """Return the files of search words, boards and keywords."""
+    return folder / "searches.csv", folder / "boards.csv", folder / "keywords.csv"
+
+
 def load_vocabulary(folder: Path) -> Vocabulary:
     """Read `searches.csv`, `boards.csv` and `keywords.csv`.
 
     Raises:
         ConfigurationError: a file is absent, empty, not UTF-8 or wrong; names it and the line.
     """
-    return Vocabulary(
-        searches=_read(folder / "searches.csv"),
-        boards=_read(folder / "boards.csv"),
-        keywords=_read(folder / "keywords.csv"),
-    )
+    return Vocabulary(*(_read(path) for path in files_in(folder)))
 
 
 def with_generated_searches(vocabulary: Vocabulary, seed: int) -> Vocabulary:

@@ -82,13 +82,22 @@ def _die_with_parent(parent: int) -> Callable[[], None]:
 
 def stop_process(process: subprocess.Popen[bytes], timeout_s: float = STOP_TIMEOUT_S) -> None:
     """End a program and all of its process group: asked first, killed after `timeout_s`."""
-    if process.poll() is None:
-        process.terminate()
+    stop_processes([process], timeout_s)
+
+
+def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:
+    """End programs and their process groups: all asked first, then killed after `timeout_s`."""
+    latest = time.monotonic() + timeout_s
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout_s)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+            process.wait(max(0.0, latest - time.monotonic()))
+    for process in processes:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def free_port() -> int:

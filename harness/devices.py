@@ -32,6 +32,7 @@ class Devices:
         self._leases: Counter[str] = Counter()
         self._noted: dict[str, bool] = {}  # whether it was retired
         self._confirmed: set[str] = set()
+        self._settled: set[str] = set()
         self.registered = 0
         self.deleted = 0
 
@@ -99,6 +100,16 @@ class Devices:
         if deleted or device_id in self._confirmed:
             self.deleted += 1
         self._confirmed.discard(device_id)
+
+    def is_in_doubt(self, device_id: str) -> bool:
+        """Say whether the registration of a device may still be under way on the server."""
+        return device_id in self._noted and not (
+            device_id in self._confirmed or device_id in self._settled
+        )
+
+    def settle_doubts(self) -> None:
+        """Say that no registration can be under way any more."""
+        self._settled = set(self._noted)
 
     def remaining(self) -> list[str]:
         """Return the ids that may still be on the server."""

@@ -11,6 +11,7 @@ import functools
 import logging
 import random
 import secrets
+import signal
 import socket
 import sys
 import time
@@ -25,19 +26,20 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.event import Events
 from locust.exception import StopTest
-from locust.runners import STATE_STOPPING, MasterRunner, Runner, WorkerRunner
+from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
-import requests
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from harness import ConfigurationError, cleanup, contract, login, runfolder, terminal
+from harness.connection import Fault
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
 from harness.recorder import Recorder
 from harness.runfolder import DeviceCounts
-from harness.session import fault_of
+from harness.session import Origin, answers
 from harness.settings import Settings, load, redacted
 from harness.user import Shared, share, shared_in
 
@@ -63,6 +65,8 @@ def install(events: Events) -> None:
     events.test_start.add_listener(lifecycle.on_test_start)
     events.test_stopping.add_listener(lifecycle.on_test_stopping)
     events.test_stop.add_listener(lifecycle.on_test_stop)
+    events.reset_stats.add_listener(lifecycle.on_reset_stats)
+    events.spawning_complete.add_listener(lifecycle.on_spawning_complete)
     events.quitting.add_listener(lifecycle.on_quitting)
 
 
@@ -97,6 +101,7 @@ class Lifecycle:
         self.progress: gevent.Greenlet[..., None] | None = None
         self.stopping = False
         self.asked_seed: int | None = None
+        self.asked_run_id: str | None = None
         self.took_part: set[str] = set()
         self.reported: dict[str, DeviceCounts] = {}
         self.finished = False
@@ -123,7 +128,8 @@ class Lifecycle:
             web_host=LOOPBACK,
             master_bind_host=LOOPBACK,
             web_login=self.settings.web_login,
-            stop_timeout=self.settings.answer_timeout_s,
+            # A user that is told to stop sends no more, and waits for the answer under way.
+            stop_timeout=self.settings.connect_timeout_s + self.settings.answer_timeout_s + 1,
         )
         self._check_master_port_when_parsed(parser)
 
@@ -140,10 +146,14 @@ class Lifecycle:
             # Added after locust's own, so called before it: first the report, then the goodbye.
             environment.events.quitting.add_listener(self.on_worker_quitting)
             return
+        if options.headless:
+            # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         _check_numbers(options)
+        _check_tags(environment)
         if options.run_id is not None:
             runfolder.checked_run_id(options.run_id)
-        self.asked_seed = options.seed
+        self.asked_seed, self.asked_run_id = options.seed, options.run_id
         if environment.host:
             environment.host = check_host(environment.host, self.settings.allowed_hosts)
         if options.headless and options.logfile:
@@ -159,6 +169,7 @@ class Lifecycle:
             runner.register_message(FINISHED, self.on_finished_message)
             environment.events.worker_connect.add_listener(self.on_worker_connect)
             environment.dispatcher_class = self._stoppable_dispatcher()
+            self._refuse_a_start_while_stopping(runner)
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
         """Open a run: seed, words and pool in every process, the record where the run is led."""
@@ -172,6 +183,7 @@ class Lifecycle:
             except ConfigurationError as error:
                 raise StopTest(str(error)) from None
             options.seed = secrets.randbits(32) if self.asked_seed is None else self.asked_seed
+            options.run_id = self.asked_run_id  # a form of the web UI may hold another
         self.stopping = self.finished = False
         worker_index = getattr(runner, "worker_index", 0)
         random.seed(f"{options.seed}/{worker_index}")  # for locust's wait times
@@ -182,7 +194,9 @@ class Lifecycle:
         if not isinstance(runner, WorkerRunner):
             self.reported = {}
             if isinstance(runner, MasterRunner):
-                self.took_part = {node.id for node in runner.clients.all}
+                self.took_part = {
+                    node.id for node in runner.clients.all if node.state != STATE_MISSING
+                }
             with _exit_on_wrong_configuration():
                 self.recorder = Recorder(environment, self.settings)
             if options.headless and options.only_summary:
@@ -200,7 +214,6 @@ class Lifecycle:
         runner = environment.runner
         if not isinstance(runner, MasterRunner):
             return
-        runner.update_state(STATE_STOPPING)  # or a worker that leaves now has its users replaced
         runner.send_message(FINISH)
         latest = (
             time.monotonic()
@@ -225,13 +238,25 @@ class Lifecycle:
             if isinstance(runner, MasterRunner):
                 counts = sum(self.reported.values(), DeviceCounts())
             gevent.killall([self.progress] if self.progress else [])
+            environment.process_exit_code = 3  # should the files be impossible to write
             recorder, self.recorder = self.recorder, None
             summary = recorder.close(counts, len(self.took_part - self.reported.keys()))
             environment.process_exit_code = summary.exit_code
+            self.stopping = False
             if _options(environment).headless:
                 terminal.print_summary(summary, recorder.folder, sys.stdout)
             else:
                 logger.info("Results in %s/", recorder.folder)
+
+    def on_reset_stats(self, **_: object) -> None:
+        """Note that locust forgot what it had counted."""
+        if self.recorder is not None:
+            self.recorder.was_reset = True
+
+    def on_spawning_complete(self, **_: object) -> None:
+        """Note it too when locust is told to forget the ramp-up (--reset-stats)."""
+        if self.recorder is not None and self.recorder.environment.reset_stats:
+            self.recorder.was_reset = True
 
     def on_quitting(self, environment: Environment, **_: object) -> None:
         """Close the run before locust asks for the exit code; after Ctrl-C it is still open."""
@@ -257,7 +282,7 @@ class Lifecycle:
 
     def on_worker_connect(self, client_id: str, **_: object) -> None:
         """Expect the word of a worker that comes late."""
-        if self.recorder is not None:
+        if self.recorder is not None and not self.stopping:
             self.took_part.add(client_id)
 
     def on_finished_message(self, msg: Any, **_: object) -> None:
@@ -299,35 +324,60 @@ class Lifecycle:
             raise ConfigurationError(
                 "no host to test; give --host http://127.0.0.1:8000 or set HOST in .env"
             )
-        client = requests.Session()
-        client.trust_env = False
         try:
-            client.get(
-                host + contract.BOARDS,
-                timeout=(self.settings.connect_timeout_s, self.settings.answer_timeout_s),
-                allow_redirects=False,
-                stream=True,
-            ).close()
-        except requests.RequestException as error:
+            answers(Origin(host, self.settings), contract.list_boards())
+        except Fault as fault:
             raise ConfigurationError(
-                f"the target {redacted(host)} does not answer ({fault_of(error)}); is it running?"
+                f"the target {redacted(host)} does not answer ({fault}); is it running?"
             ) from None
 
     def _guard_host_field(self, web_ui: WebUI, environment: Environment) -> None:
-        """Refuse a host that is typed into the web UI, before locust takes it over."""
+        """Refuse what is typed into the web UI and cannot work, before locust takes it over."""
         assert web_ui.app is not None
 
         @web_ui.app.before_request
         def refuse() -> ResponseReturnValue | None:
-            if request.method != "POST" or not request.path.endswith("/swarm"):
-                return None
-            host = request.form.get("host", environment.host or "")
+            if web_ui.web_login and not current_user.is_authenticated:
+                return None  # locust sends strangers to the login
             try:
-                check_host(host, self.settings.allowed_hosts)
-                self._check_target(host.rstrip("/"))
+                if request.method == "POST" and request.path.endswith("/swarm"):
+                    self._check_start(environment, request.form.get("host"))
+                elif request.method == "POST" and request.path.endswith("/user"):
+                    host = (request.get_json(silent=True, force=True) or {}).get("host")
+                    if host is not None:
+                        raise ConfigurationError("the host is that of the whole run; start anew")
             except ConfigurationError as error:
-                return jsonify(success=False, message=str(error), host=environment.host)
+                shown = redacted(environment.host or "")
+                return jsonify(success=False, message=str(error), host=shown)
             return None
+
+    def _check_start(self, environment: Environment, typed: str | None) -> None:
+        """Check a start from the web UI.
+
+        Raises:
+            ConfigurationError: the host is wrong, refused, silent, or not that of the open run.
+        """
+        runner = environment.runner
+        host = check_host(typed or environment.host or "", self.settings.allowed_hosts)
+        if self.recorder is not None:
+            if host != environment.host:
+                raise ConfigurationError("a run is open; stop it before you change the host")
+            return
+        if isinstance(runner, MasterRunner) and not runner.worker_count:
+            raise ConfigurationError(
+                "no worker is ready; after a run they need the time of --stop-timeout"
+            )
+        self._check_target(host)
+
+    def _refuse_a_start_while_stopping(self, runner: MasterRunner) -> None:
+        """Keep the master from replacing the users of a worker that leaves at the end."""
+        start = runner.start
+
+        def start_unless_stopping(*args: Any, **kwargs: Any) -> None:
+            if not self.stopping:
+                start(*args, **kwargs)
+
+        runner.start = start_unless_stopping  # type: ignore[method-assign]
 
     def _check_master_port_when_parsed(self, parser: LocustArgumentParser) -> None:
         """Look at the master port once, before locust binds it: there is no event in between."""
@@ -389,11 +439,24 @@ def _check_numbers(options: Namespace) -> None:
         raise ConfigurationError(wrong)
 
 
+def _check_tags(environment: Environment) -> None:
+    options = _options(environment)
+    tasks = [task for user in environment.user_classes for task in user.tasks]
+    known = {tag for task in tasks for tag in getattr(task, "locust_tag_set", ())}
+    unknown = {*(options.tags or ()), *(options.exclude_tags or ())} - known
+    if unknown:
+        raise ConfigurationError(
+            f"unknown tags: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+        )
+
+
 def _check_port_is_free(what: str, host: str, port: int, option: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("" if host == "*" else host, port))
+        except OverflowError:
+            raise ConfigurationError(f"{option} {port}: a port is 1 to 65535") from None
         except OSError as error:
             raise ConfigurationError(
                 f"the {what} cannot listen on {host}:{port} ({error.strerror}); "

@@ -14,7 +14,7 @@ from locust.html import get_html_report
 from locust.runners import MasterRunner
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter, StatsEntry
 
-from harness import runfolder
+from harness import data, runfolder
 from harness.runfolder import DeviceCounts, EndpointFigures, Figures, Manifest, Summary, Total
 from harness.settings import Settings, redacted
 from harness.verdict import judge
@@ -31,12 +31,13 @@ class Recorder:
         """
         self.environment = environment
         self.started_s = time.time()
+        self.was_reset = False
         options: Any = environment.parsed_options
         run_id = options.run_id or runfolder.new_run_id()
         self.folder = runfolder.create(settings.results_dir, run_id)
         runner = environment.runner
         workers = runner.worker_count if isinstance(runner, MasterRunner) else None
-        data_files = settings.data_dir.glob("*.csv") if settings.vary_data else ()
+        data_files = data.files_in(settings.data_dir) if settings.vary_data else ()
         self.manifest = Manifest(
             run_id=self.folder.name,
             started_at=runfolder.now(),
@@ -48,7 +49,7 @@ class Recorder:
             run_time_s=options.run_time,
             seed=options.seed,
             task_mix=_task_mix(environment),
-            client="requests",
+            client=settings.http_client,
             vary_data=settings.vary_data,
             data_sha256=runfolder.data_hash(data_files),
             workers=workers,
@@ -77,6 +78,8 @@ class Recorder:
         self._write_csv("failures", files.failures_csv)
         self._write_csv("exceptions", files.exceptions_csv)
         report = get_html_report(self.environment, show_download_link=False)
+        host = self.environment.host or ""
+        report = report.replace(host, redacted(host)) if host else report
         (self.folder / "locust.html").write_text(report, encoding="utf-8")
         summary = self._summary(devices, lost_workers)
         runfolder.write(self.folder, summary)
@@ -107,6 +110,7 @@ class Recorder:
             exceptions,
             devices,
             lost_workers,
+            self.was_reset,
         )
         rows = sorted(stats.entries.values(), key=lambda entry: (entry.name, entry.method))
         end = stats.last_request_timestamp or stats.start_time

@@ -19,6 +19,7 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 # Names in `.env` that belong to docker compose, not to the suite.
 COMPOSE_NAMES = frozenset({"POSTGRES_PASSWORD", "WEB_PORT"})
+HTTP_CLIENTS = ("session", "requests", "fasthttp")
 ALARM_FIELDS = ("alarm_switch", "alarm_switch_sub", "alarm_switch_key")
 
 
@@ -98,6 +99,20 @@ def _alarm_fields(text: str) -> tuple[str, ...]:
     return names
 
 
+def _http_client(text: str) -> str:
+    if text not in HTTP_CLIENTS:
+        raise ConfigurationError(f"write one of {', '.join(HTTP_CLIENTS)}")
+    return text
+
+
+def _readable_file(text: str) -> str:
+    try:
+        with open(os.path.expanduser(text), "rb"):
+            return os.path.expanduser(text)
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror}") from None
+
+
 def _folder(text: str) -> Path:
     return Path(os.path.expanduser(text))  # leaves a "~" that nobody has as it is
 
@@ -114,6 +129,10 @@ class Settings:
     seed: int | None = field(default=None, metadata={"parse": _seed})
     connect_timeout_s: float = field(default=5.0, metadata={"parse": _seconds})
     answer_timeout_s: float = field(default=10.0, metadata={"parse": _seconds})
+    http_client: str = field(default="session", metadata={"parse": _http_client})
+    accept_gzip: bool = field(default=False, metadata={"parse": _flag})
+    tls_verify: bool = field(default=True, metadata={"parse": _flag})
+    tls_ca_file: str = field(default="", metadata={"parse": _readable_file})
     alarm_fields: tuple[str, ...] = field(
         default=("alarm_switch",), metadata={"parse": _alarm_fields}
     )

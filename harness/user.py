@@ -9,16 +9,18 @@ from random import Random
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from locust import HttpUser
+from locust import HttpUser, User
 from locust.env import Environment
-from locust.exception import StopTest
+from locust.exception import StopTest, StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness import ConfigurationError
+from harness.clients import Client, FastHttpClient, RequestsClient
 from harness.contract import Request
 from harness.data import Vocabulary
 from harness.devices import Devices
 from harness.guard import check_host
-from harness.session import Session
+from harness.session import Origin, Session
 from harness.settings import Settings
 
 
@@ -41,6 +43,13 @@ class Shared:
     worker_index: int = 0
     devices: Devices = field(default_factory=Devices)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    origins: dict[str, Origin] = field(default_factory=dict)
+
+    def origin(self, host: str) -> Origin:
+        """Return where the requests to a host go, made once for all users."""
+        if host not in self.origins:
+            self.origins[host] = Origin(host, self.settings)
+        return self.origins[host]
 
 
 _shared: WeakKeyDictionary[Environment, Shared] = WeakKeyDictionary()
@@ -73,7 +82,7 @@ class NoticeApiUser(HttpUser):
 
     def __init__(self, environment: Environment) -> None:
         """Take the next number; the seed, the worker and that number give all later choices."""
-        super().__init__(environment)  # type: ignore[no-untyped-call]
+        User.__init__(self, environment)  # not HttpUser's, which makes a client of its own
         self.shared = shared_in(environment)
         try:  # once more here: locust's web UI can give a user class another host in mid-run
             check_host(self.host or "", self.shared.settings.allowed_hosts)
@@ -81,13 +90,31 @@ class NoticeApiUser(HttpUser):
             raise StopTest(str(error)) from None
         number = next(self.shared.numbers)
         self.random = Random(f"{self.shared.seed}/{self.shared.worker_index}/{number}")
-        self.session = Session(self.client, self.shared.settings)
+        self.sender = self._make_client()
+        if not isinstance(self.sender, RequestsClient):
+            self.client = self.sender  # type: ignore[assignment] # what a task calls get() of
         self.device_ids: list[str] = []
         self.tasks = _OwnChoice(type(self).tasks, self.random)
 
     def send(self, request: Request) -> bool:
-        """Send a request as part of the workload; return whether the answer was right."""
-        return self.session.send(request)
+        """Send a request as part of the workload; return whether the answer was right.
+
+        Raises:
+            StopUser: the user was told to stop; nothing is sent then.
+        """
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser  # a task may go on for long; its requests under way end by themselves
+        return self.sender.send(request)
+
+    def _make_client(self) -> Client:
+        settings = self.shared.settings
+        if settings.http_client == "fasthttp":
+            return FastHttpClient(self, settings)
+        if settings.http_client == "requests":
+            HttpUser.__init__(self, self.environment)
+            return RequestsClient(self.client, settings)
+        events = self.environment.events
+        return Session(self.shared.origin(self.host or ""), events.request.fire, self.context)
 
 
 class _OwnChoice(list[Any]):

@@ -11,6 +11,7 @@ def judge(
     exceptions: int,
     devices: DeviceCounts,
     lost_workers: int = 0,
+    was_reset: bool = False,
 ) -> tuple[int, list[str]]:
     """Return the exit code of a run and the reasons for it.
 
@@ -21,6 +22,8 @@ def judge(
         reasons.append("invalid: no request was made")
     if exceptions:
         reasons.append(f"invalid: {exceptions} exceptions in users, see locust_exceptions.csv")
+    if was_reset:
+        reasons.append("invalid: the statistics were reset in mid-run")
     if lost_workers:
         reasons.append(
             f"invalid: {lost_workers} workers were lost, and with them their last requests "

@@ -43,10 +43,8 @@ def switch_alarm(user: NoticeApiUser) -> None:
 
 def unregister(user: NoticeApiUser) -> None:
     """Delete the devices that this user registered; no part of the workload, so not counted."""
-    for device_id in user.device_ids:
-        cleanup.delete_device(
-            user.client, user.client.base_url, device_id, user.shared.devices, user.shared.settings
-        )
+    shared = user.shared
+    cleanup.delete_devices(user.sender, user.device_ids, shared.devices, shared.settings)
 
 
 def _write(user: NoticeApiUser, request_for: Callable[[str], contract.Request]) -> None:

@@ -13,7 +13,7 @@ from locust.event import Events
 
 import pytest
 
-from harness.settings import NAMES, Settings
+from harness.settings import HTTP_CLIENTS, NAMES, Settings
 
 for name in NAMES:  # neither a developer's environment nor their .env has a say in the tests
     os.environ.pop(name, None)
@@ -33,9 +33,17 @@ def notice_server() -> Iterator[NoticeServer]:
     server.stop()
 
 
+@pytest.fixture(params=HTTP_CLIENTS)
+def http_client(request: pytest.FixtureRequest) -> str:
+    """Every client sends the same, reports the same and judges the same."""
+    return request.param
+
+
 @pytest.fixture
-def make_user(notice_server: NoticeServer) -> Callable[..., NoticeUser]:
-    """Return a function that makes a user of an environment of its own, or of a given one."""
+def make_user(
+    notice_server: NoticeServer, http_client: str
+) -> Iterator[Callable[..., NoticeUser]]:
+    """Yield a function that makes a user of an environment of its own, or of a given one."""
 
     def make(environment: Environment | None = None, **settings: object) -> NoticeUser:
         if environment is None:
@@ -46,9 +54,14 @@ def make_user(notice_server: NoticeServer) -> Callable[..., NoticeUser]:
                 host=notice_server.url,
             )
             environment.create_local_runner()
-            told = Settings(**{"connect_timeout_s": 1.0, "answer_timeout_s": 1.0, **settings})
+            timeouts = {"connect_timeout_s": 1.0, "answer_timeout_s": 1.0}
+            told = Settings(**{**timeouts, "http_client": http_client, **settings})
             share(environment, Shared(told, SEED_VOCABULARY, seed=1))
         NoticeUser.host = notice_server.url
-        return NoticeUser(environment)
+        made.append(NoticeUser(environment))
+        return made[-1]
 
-    return make
+    made: list[NoticeUser] = []
+    yield make
+    for user in made:
+        user.sender.close()

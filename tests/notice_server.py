@@ -48,6 +48,7 @@ class NoticeServer:
         self.ever_registered: list[str] = []
         self.connections = 0
         self.close_after = close_after
+        self.register_late_s = 0.0
         self._start(0)
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -114,6 +115,7 @@ class NoticeServer:
     def _device(self, method: str, fields: dict[str, object]) -> tuple[int, object]:
         device_id = str(fields["id"])
         if method == "POST":
+            gevent.sleep(self.register_late_s)
             if device_id in self.devices:
                 return 400, {"id": ["device with this id already exists."]}
             self.ever_registered.append(device_id)
@@ -181,6 +183,17 @@ def cuts(share: float) -> Fault:
     def fault(connection: socket.socket, answer: bytes) -> bool:
         connection.sendall(answer[: int(len(answer) * share)])
         return False
+
+    return fault
+
+
+def answers_late(seconds: float) -> Fault:
+    """Give the right answer after a while."""
+
+    def fault(connection: socket.socket, answer: bytes) -> bool:
+        gevent.sleep(seconds)
+        connection.sendall(answer)
+        return True
 
     return fault
 

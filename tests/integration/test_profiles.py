@@ -40,6 +40,5 @@ def test_a_curve(commands, notice_server, profile, lowest):
     assert run.exit_code == 0, run.stdout + run.stderr
     counts = [count for count in user_counts(run) if count]
     assert min(counts[:3]) <= lowest and max(counts) == 20 and counts[-1] < 20
-    assert run.summary["devices"] == {"registered": 20, "deleted": 20, "left_behind": 0} or (
-        run.summary["devices"]["left_behind"] == 0
-    )
+    assert run.summary["devices"]["left_behind"] == 0
+    assert run.summary["devices"]["registered"] >= 20

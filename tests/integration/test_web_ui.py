@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
+import time
 
 import psutil
 import pytest
@@ -102,9 +104,45 @@ def test_nothing_listens_beyond_loopback(web_ui):
     assert set(listening) == {"127.0.0.1"}
 
 
-def test_it_listens_elsewhere_when_told(web_ui):
-    process, _ = web_ui("--web-host=127.0.0.2", "--web-host=127.0.0.1")
-    assert process.poll() is None
+def test_it_listens_elsewhere_when_told(commands, notice_server):
+    port = free_port()
+    options = ("--web-host=127.0.0.2", f"--web-port={port}", "--host", notice_server.url)
+    process = commands.start_locust(*options)
+    wait_until(lambda: answers(f"http://127.0.0.2:{port}"), "the web UI answers")
+    assert not answers(f"http://127.0.0.1:{port}")
+    process.terminate()
+    commands.finish(process)
+
+
+def test_another_host_in_mid_run_is_refused(notice_server, web_ui):
+    _, url = web_ui()
+    swarm(url)
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
+    answer = swarm(url, host=notice_server.url.replace("127.0.0.1", "127.0.0.2"))
+    assert answer["success"] is False and "a run is open" in answer["message"]
+    assert swarm(url, user_count=6)["success"] is True, "more users are no other host"
+    fields = {"user_class_name": "NoticeUser", "host": "http://example.com"}
+    answer = requests.post(f"{url}/user", json=fields, timeout=5).json()
+    assert answer["success"] is False
+
+
+def test_a_reset_in_mid_run_makes_the_run_invalid(commands, notice_server, web_ui):
+    _, url = web_ui()
+    swarm(url)
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
+    requests.post(f"{url}/stats/reset", timeout=5)
+    requests.post(f"{url}/stop", timeout=30)
+    summary = json.loads((folders(commands)[0] / "summary.json").read_text())
+    assert summary["exit_code"] == 3
+    assert "invalid: the statistics were reset in mid-run" in summary["reasons"]
+
+
+def test_a_form_cannot_choose_the_folder(commands, notice_server, web_ui):
+    _, url = web_ui()
+    swarm(url, run_id="../../elsewhere", seed="7")
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
+    requests.post(f"{url}/stop", timeout=30)
+    assert len(folders(commands)) == 1
 
 
 def test_ctrl_c_closes_the_run(commands, notice_server, web_ui):
@@ -125,6 +163,10 @@ def test_a_login_keeps_strangers_out(notice_server, web_ui):
     stranger.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=5)
     wrong = {"username": "kim", "password": "wrong"}
     assert "/login" in stranger.post(f"{url}/notice-load/login", data=wrong, timeout=5).url
+    refused = {"user_count": 1, "spawn_rate": 1, "host": "http://example.com"}
+    asked = stranger.post(f"{url}/swarm", data=refused, timeout=5, allow_redirects=False)
+    assert asked.status_code == 302, "no answer about hosts before the login"
+    time.sleep(1)
     assert notice_server.seen["POST", "/accounts/device"] == 0
 
     owner = requests.Session()

@@ -30,7 +30,7 @@ SEARCH_FAULTS = {
     "status 500": (answers(500, {"detail": "x"}), "expected status 200, got 500"),
     "HTML 502": (sends(HTML_502), "expected status 200, got 502"),
     "page 404": (answers(404, {"detail": "Invalid page."}), "expected status 200, got 404"),
-    "redirect": (sends(REDIRECT), "redirect: expected status 200, got 302"),
+    "redirect": (sends(REDIRECT), "redirect: expected status 200, got 302 to another host"),
     "200 with an error body": (
         answers(200, {"detail": "database is locked"}),
         "contract violation: Object missing required field `count`",
@@ -277,12 +277,15 @@ def test_a_kept_connection_closed_as_the_request_goes_out_is_sent_again_once(
     assert notice_server.connections == 2
 
 
-def test_a_new_connection_closed_unanswered_is_a_failure_at_once(make_user, notice_server):
+def test_a_new_connection_closed_unanswered_is_a_failure_at_once(
+    make_user, notice_server, http_client
+):
     user = make_user()
     notice_server.faults[PAGE] = sends(b"")
     search_notices(user)
     assert failures(user) == {"closed early: connection closed before an answer": 1}
-    assert notice_server.seen[PAGE] == 1
+    tries = 3 if http_client == "fasthttp" else 1  # geventhttpclient tries again by itself
+    assert notice_server.seen[PAGE] == tries
 
 
 def test_a_post_is_never_sent_twice(make_user, notice_server):

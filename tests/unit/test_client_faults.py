@@ -15,7 +15,7 @@ import pytest
 import requests
 from urllib3 import exceptions as urllib3
 
-from harness.session import AnswerTimeoutError, fault_of
+from harness.clients import OverdueError, fault_of
 
 LIMITS_S = (2.0, 0.3)
 """To connect, and between two parts of an answer: only a server that stalls meets the second."""
@@ -154,8 +154,8 @@ def test_a_name_that_no_one_has(scheme: str) -> None:
 
 
 def test_too_slow_as_a_whole_is_a_timeout_of_the_answer() -> None:
-    with pytest.raises(requests.Timeout) as caught:
-        raise AnswerTimeoutError("no whole answer in time")
+    with pytest.raises(OverdueError) as caught:
+        raise OverdueError("no whole answer in time")
     assert fault_of(caught.value) == "answer timeout"
 
 
