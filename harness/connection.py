@@ -21,6 +21,7 @@ import httptools
 
 READ, WRITE = 1, 2
 BUFFER_BYTES = 256 * 1024
+RECORD_BYTES = 20 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
 DNS_TTL_S = 5.0
@@ -128,6 +129,7 @@ class Connection:
         "_raw",
         "_reader",
         "_socket",
+        "_status",
         "_timer",
         "_tls",
         "put_off",
@@ -145,6 +147,7 @@ class Connection:
         self._raw = b""
         self._parts: list[bytes] = []
         self._complete = False
+        self._status = 0
         self._keep = False
         self._tls: _Tls | None = None
         with gevent.Timeout(endpoint.connect_timeout_s, Fault(CONNECT_TIMEOUT)):
@@ -156,7 +159,8 @@ class Connection:
                 except BaseException:
                     self._socket.close()
                     raise
-        self._timer = self._hub.loop.timer(endpoint.answer_timeout_s)
+        limit_s = endpoint.answer_timeout_s
+        self._timer = self._hub.loop.timer(limit_s, limit_s)
         self._parser = httptools.HttpResponseParser(self)
 
     def on_message_begin(self) -> None:
@@ -166,13 +170,16 @@ class Connection:
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
-        self._parts.append(part)
+        if not self._complete:
+            self._parts.append(part)
 
     def on_message_complete(self) -> None:
         """Note the end of an answer; asked later, llhttp has forgotten whether to keep alive."""
         parser = self._parser
-        if parser.get_status_code() >= 200:  # 1xx only announces the answer
+        status = parser.get_status_code()
+        if status >= 200 and not self._complete:  # 1xx only announces the answer
             self._complete = True
+            self._status = status
             self._keep = parser.should_keep_alive()
 
     @property
@@ -188,7 +195,7 @@ class Connection:
             self._socket.recv(1, patched_socket.MSG_PEEK)
         except BlockingIOError:
             return True
-        except OSError:
+        except (OSError, Fault):
             pass
         return False
 
@@ -199,12 +206,13 @@ class Connection:
             Fault: it failed; the connection is closed then.
         """
         self._complete = False
+        self._keep = False
         self._head = None
         timer = self._timer
-        timer.start(_expire, gevent.getcurrent())
+        timer.again(_expire, gevent.getcurrent())  # start() would go on where it stopped
         try:
             self._send(request)
-            return self._receive()
+            return self._receive(request.startswith(b"HEAD "))
         except BaseException:
             self.close()
             raise
@@ -231,11 +239,15 @@ class Connection:
             raise Fault(RESET, unanswered=True) from None
         _send_all(self._socket, data[sent:], self._hub)
 
-    def _receive(self) -> Answer:
+    def _receive(self, bodyless: bool) -> Answer:
         reader, hub, parser = self._reader, self._hub, self._parser
+        tls = self._tls
+        room = 0 if tls is None else BUFFER_BYTES - RECORD_BYTES  # a begun record comes on top
         switch = gevent.getcurrent().switch
         received = 0
         while True:
+            if tls is not None and tls.ended:
+                return self._ended(received)
             reader.start(switch)
             try:
                 hub.switch()
@@ -245,13 +257,13 @@ class Connection:
             finally:
                 reader.stop()
             try:
-                size = self._socket.recv_into(_buffer)
+                size = self._socket.recv_into(_buffer, room)
             except BlockingIOError:
                 continue
             except OSError:
                 raise Fault(RESET, unanswered=received == 0) from None
-            if size and self._tls is not None:
-                size = self._tls.decrypt(size)
+            if size and tls is not None:
+                size = tls.decrypt(size)
                 if size < 0:
                     continue
             if not size:
@@ -271,15 +283,20 @@ class Connection:
                     raise Fault(WRONG_BODY if _is_head(self._head) else NOT_HTTP) from None
             if self._complete:
                 return self._answer()
+            if bodyless and self._head is not None:
+                self._status = parser.get_status_code()
+                return self._answer()
 
     def _find_head(self, size: int) -> None:
         """Keep the bytes of the head for whoever asks; they come apart in any way."""
         end = _buffer.find(HEAD_END, 0, size)
-        if end > 0 and not self._raw and _buffer[9] != _ONE:
+        if 0 < end <= MAX_HEAD_BYTES and not self._raw and _buffer[9] != _ONE:
             self._head = bytes(_view[:end])
             return
         self._raw += _view[:size]
         while (end := self._raw.find(HEAD_END)) >= 0:
+            if end > MAX_HEAD_BYTES:
+                raise Fault(HEAD_TOO_LARGE)
             head, self._raw = self._raw[:end], self._raw[end + len(HEAD_END) :]
             if head[9:10] != b"1":
                 self._head, self._raw = head, b""
@@ -294,6 +311,7 @@ class Connection:
         self._keep = False
         if self._head is None or _has_length(self._head):
             raise Fault(CLOSED_INSIDE)
+        self._status = self._parser.get_status_code()
         return self._answer()
 
     def _answer(self) -> Answer:
@@ -301,12 +319,12 @@ class Connection:
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         head = self._head
-        if head is None:
+        if head is None or not head.startswith(b"HTTP/1.") or self._status < 200:
             raise Fault(NOT_HTTP)
         if len(body) > MAX_BODY_BYTES:
             raise Fault(BODY_TOO_LARGE)
-        answer = Answer(self._parser.get_status_code(), head, body)
-        if b"content-encoding:" in head.lower():
+        answer = Answer(self._status, head, body)
+        if b"\r\ncontent-encoding:" in head.lower():
             answer.body = _decoded(body, answer.headers["content-encoding"])
         return answer
 
@@ -342,15 +360,26 @@ def _decoded(body: bytes, coding: str) -> bytes:
         return body
     if coding not in kinds:
         raise Fault(WRONG_BODY)
-    decoder = zlib.decompressobj(kinds[coding])
     try:
-        plain = decoder.decompress(body, MAX_BODY_BYTES)
+        return _inflated(body, kinds[coding])
+    except zlib.error:
+        pass
+    try:  # some servers send deflate without the zlib wrapper
+        return _inflated(body, -15 if coding == "deflate" else kinds[coding])
     except zlib.error:
         raise Fault(WRONG_BODY) from None
-    if decoder.unconsumed_tail:
-        raise Fault(BODY_TOO_LARGE)
-    if not decoder.eof:
-        raise Fault(WRONG_BODY)
+
+
+def _inflated(body: bytes, window_bits: int) -> bytes:
+    plain = b""
+    while body:
+        decoder = zlib.decompressobj(window_bits)
+        plain += decoder.decompress(body, MAX_BODY_BYTES + 1 - len(plain))
+        if len(plain) > MAX_BODY_BYTES:
+            raise Fault(BODY_TOO_LARGE)
+        if not decoder.eof:
+            raise Fault(WRONG_BODY)
+        body = decoder.unused_data if window_bits == 31 else b""  # RFC 1952, 2.2: members
     return plain
 
 
@@ -433,6 +462,7 @@ class _Tls:
         """Shake hands."""
         assert endpoint.tls is not None
         self._socket = socket
+        self.ended = False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = endpoint.tls.wrap_bio(
             self._incoming, self._outgoing, server_hostname=endpoint.host
@@ -473,23 +503,22 @@ class _Tls:
         """
         self._incoming.write(_view[:size])
         plain = bytearray()
-        ended = False
         try:
             while part := self._object.read(BUFFER_BYTES):
                 plain += part
-            ended = True
+            self.ended = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            ended = True
+            self.ended = True
         except ssl.SSLError:
             raise Fault(TLS) from None
         _buffer[: len(plain)] = plain
-        return len(plain) if plain else 0 if ended else -1
+        return len(plain) if plain else 0 if self.ended else -1
 
     def is_idle(self) -> bool:
         """Say whether nothing but the protocol's own messages came since the last answer."""
         while True:
-            size = self._socket.recv_into(_buffer)
+            size = self._socket.recv_into(_buffer, BUFFER_BYTES - RECORD_BYTES)
             if not size or self.decrypt(size) >= 0:
                 return False

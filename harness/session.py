@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter, time
 from types import TracebackType
 from typing import Any, NoReturn
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from locust.exception import CatchResponseError
 
@@ -85,13 +85,14 @@ class Origin:
         usual = self._headers.split("\r\n")[:-1]
         lines = [line for line in usual if line.partition(":")[0].lower() not in own]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        if body is not None:
-            lines.append(f"Content-Length: {len(body)}")
-            if "content-type" not in own:
-                lines.append("Content-Type: application/json")
-        if any("\r" in line or "\n" in line for line in lines):
+        if (body is not None or method in ("POST", "PUT")) and "content-length" not in own:
+            lines.append(f"Content-Length: {len(body or b'')}")
+        if body is not None and "content-type" not in own:
+            lines.append("Content-Type: application/json")
+        first = f"{method} {self._path}{target} HTTP/1.1"
+        if any("\r" in line or "\n" in line for line in (first, *lines)):
             raise ValueError("a header holds a line break")
-        head = "\r\n".join([f"{method} {self._path}{target} HTTP/1.1", *lines, "", ""])
+        head = "\r\n".join([first, *lines, "", ""])
         return head.encode("latin-1") + (body or b"")
 
 
@@ -210,7 +211,7 @@ class Session:
         connection, self._connection = self._connection, None
         self.connect_ms = 0.0
         if connection is not None:
-            if idempotent or connection.is_alive():
+            if connection.is_alive():
                 try:
                     answer = self._answer_on(connection, wire)
                 except Fault as fault:
@@ -218,22 +219,23 @@ class Session:
                         raise
                     self.reconnects += 1  # RFC 9110, 9.2.2: sent again, once
                 else:
-                    if connection.can_be_kept:
-                        self._connection = connection
-                    else:
-                        connection.close()
+                    self._put_back(connection)
                     return answer
             else:
                 connection.close()
+                self.reconnects += idempotent
         start = perf_counter()
         connection = Connection(self._origin.endpoint)
         self.connect_ms = (perf_counter() - start) * 1000
         answer = self._answer_on(connection, wire)
-        if connection.can_be_kept:
+        self._put_back(connection)
+        return answer
+
+    def _put_back(self, connection: Connection) -> None:
+        if connection.can_be_kept and self._connection is None:
             self._connection = connection
         else:
             connection.close()
-        return answer
 
     def _answer_on(self, connection: Connection, wire: bytes) -> Answer:
         try:
@@ -277,8 +279,10 @@ class Session:
             fault = str(error)
         elapsed_ms = (perf_counter() - start) * 1000
         response = Response(answer, self.base_url + path, elapsed_ms)
-        if fault is None and answer is not None and not answer.status < 400:
+        if answer is not None and answer.status >= 400:
             fault = f"status {answer.status}"
+        elif answer is not None and 300 <= answer.status != 304:
+            fault = redirect_problem(200, answer, self.base_url)
         response.prepare(self._fire, catch_response, None if fault is None else fault)
         response.meta = {
             "request_type": method,
@@ -408,7 +412,11 @@ def redirect_problem(expected: int, answer: Answer, base_url: str) -> str:
 
 def redirect_text(expected: int, status: int, location: str, base_url: str) -> str:
     """Say whether a redirect points to the same server, to https of it, or elsewhere."""
-    here, there = urlsplit(base_url), urlsplit(location)
+    here = urlsplit(base_url)
+    try:
+        there = urlsplit(urljoin(base_url, location))
+    except ValueError:
+        location, there = "", here
     if not location:
         whither = "nowhere"
     elif not there.netloc or (there.scheme, there.netloc) == (here.scheme, here.netloc):

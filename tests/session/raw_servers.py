@@ -1,0 +1,231 @@
+"""A server over raw sockets that answers each request with whatever bytes a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import gevent
+import gevent.pool
+from gevent.server import StreamServer
+from gevent.socket import wait_write
+
+from harness.connection import Connection, Endpoint, Fault
+from harness.session import Origin, Session
+from harness.settings import Settings
+
+Behaviour = Callable[[socket.socket, int], bool]
+"""Gets the connection and how many requests came on it; says whether it stays open."""
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n"
+
+
+class Server:
+    """Reads whole requests, keeps their bytes, and lets `behave` answer each."""
+
+    def __init__(
+        self, behave: Behaviour, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.behave = behave
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._tls = tls
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, 0), family=family, backlog=256)
+        self.port: int = listener.getsockname()[1]
+        self._server = StreamServer(listener, self._serve, spawn=gevent.pool.Pool())
+        self._server.start()
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if tls else 'http'}://{shown}:{self.port}"
+
+    def stop(self) -> None:
+        self._server.stop(timeout=0)
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [request.partition(b"\r\n\r\n")[2] for request in self.requests]
+
+    def _serve(self, connection: socket.socket, _address: object) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            self.connections += 1
+            number = 0
+            while request := read_request(connection):
+                self.requests.append(request)
+                number += 1
+                if not self.behave(connection, number):
+                    return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        part = connection.recv(65536)
+        if not part:
+            return b""
+        raw += part
+    head, _, body = raw.partition(b"\r\n\r\n")
+    length = 0
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def sends(raw: bytes, *, keeps: bool = False) -> Behaviour:
+    """Send these bytes, then close or wait for the next request."""
+
+    def behave(connection: socket.socket, _number: int) -> bool:
+        connection.sendall(raw)
+        return keeps
+
+    return behave
+
+
+def sends_pieces(pieces: Iterable[bytes], *, keeps: bool = False) -> Behaviour:
+    """Send these bytes so that the client reads each piece by itself."""
+
+    def behave(connection: socket.socket, _number: int) -> bool:
+        for piece in pieces:
+            if piece:
+                connection.sendall(piece)
+                for _ in range(2):  # the loop polls: the client gets to read what lies there
+                    wait_write(connection.fileno())
+        return keeps
+
+    return behave
+
+
+def stalls_after(raw: bytes) -> Behaviour:
+    """Send these bytes and then nothing, until the client goes away."""
+
+    def behave(connection: socket.socket, _number: int) -> bool:
+        connection.sendall(raw)
+        connection.recv(1)
+        return False
+
+    return behave
+
+
+def trickles(raw: bytes, pause_s: float) -> Behaviour:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        for position in range(len(raw)):
+            connection.sendall(raw[position : position + 1])
+            gevent.sleep(pause_s)
+        return True
+
+    return behave
+
+
+def answers_after(pause_s: float, raw: bytes = OK) -> Behaviour:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        gevent.sleep(pause_s)
+        connection.sendall(raw)
+        return True
+
+    return behave
+
+
+def resets_after(raw: bytes) -> Behaviour:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        connection.sendall(raw)
+        gevent.sleep(0.05)  # let it be read, or the reset takes it away
+        reset(connection)
+        return False
+
+    return behave
+
+
+def reset(connection: socket.socket) -> None:
+    """Let closing this socket reset the connection."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def answer(status: int | str = 200, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def endpoint(port: int, *, answer_s: float = 5.0, tls: ssl.SSLContext | None = None) -> Endpoint:
+    return Endpoint("127.0.0.1", port, tls, 5.0, answer_s)
+
+
+def exchange(port: int, request: bytes = GET, *, answer_s: float = 5.0) -> object:
+    """Return (status, headers, body) of one exchange on a connection of its own.
+
+    Raises:
+        Fault: it failed.
+    """
+    connection = Connection(endpoint(port, answer_s=answer_s))
+    try:
+        got = connection.exchange(request)
+        return got.status, got.headers, got.body
+    finally:
+        connection.close()
+
+
+def fault_of(port: int, *, answer_s: float = 5.0) -> str:
+    """Return the name of the fault of an exchange, or what came instead of one."""
+    try:
+        return f"no fault: {exchange(port, answer_s=answer_s)}"
+    except Fault as fault:
+        return str(fault)
+
+
+@dataclass
+class Client:
+    """A session, and the events it fired."""
+
+    url: str
+    settings: Settings
+    fired: list[dict] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.origin = Origin(self.url, self.settings)
+        self.session = Session(self.origin, self._fire, lambda: {"user": "Kim"})
+
+    def _fire(self, **fields: object) -> None:
+        self.fired.append(fields)
+
+    @property
+    def problems(self) -> list[str | None]:
+        return [
+            None if event["exception"] is None else str(event["exception"]) for event in self.fired
+        ]
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def wait_for_open_files(most: int, timeout_s: float = 5.0) -> int:
+    """Give both sides time to close what they close; return how many files are open then."""
+    latest = time.monotonic() + timeout_s
+    while (count := open_files()) > most and time.monotonic() < latest:
+        gevent.sleep(0.01)
+    return count
+
+
+@contextlib.contextmanager
+def no_more_open_files(but: int = 0):
+    """Check that as many files are open at the end as there were at the beginning."""
+    gevent.sleep(0.01)
+    before = open_files()
+    yield
+    assert wait_for_open_files(before + but) <= before + but

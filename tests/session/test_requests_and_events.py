@@ -1,0 +1,338 @@
+"""What goes out byte for byte, and what locust's `request` event is told of it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import time
+from collections.abc import Callable
+
+from locust.exception import CatchResponseError
+
+import pytest
+from session.raw_servers import OK, Client, Server, answer, answers_after, sends
+
+from harness import contract
+from harness.session import Response
+
+PLAIN = "User-Agent: notice-load\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
+FIELDS = {
+    *("request_type", "name", "response_time", "response_length", "response"),
+    *("context", "exception", "start_time", "url"),
+}
+BODY = b'[{"name": "cse", "api_url": "http://campus.example/cse"}]'
+
+
+@pytest.fixture
+def server(serve: Callable[..., Server]) -> Server:
+    return serve(sends(OK, keeps=True))
+
+
+def test_the_bytes_of_a_get(server: Server, connect: Callable[..., Client]) -> None:
+    connect(server.url).session.send(contract.list_boards())
+    host = f"127.0.0.1:{server.port}"
+    expected = f"GET /notice/list HTTP/1.1\r\nHost: {host}\r\n{PLAIN}\r\n"
+    assert server.requests == [expected.encode()]
+
+
+def test_the_bytes_of_a_put(server: Server, connect: Callable[..., Client]) -> None:
+    connect(server.url).session.send(contract.set_keywords("a", ("장학",)))
+    body = '{"id":"a","keywords":"장학"}'.encode()
+    host = f"127.0.0.1:{server.port}"
+    head = f"PUT /accounts/device HTTP/1.1\r\nHost: {host}\r\n{PLAIN}"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    assert server.requests == [head.encode() + body]
+
+
+def test_a_target_rendered_before_is_the_same_again(
+    server: Server, connect: Callable[..., Client]
+) -> None:
+    client = connect(server.url)
+    for device in ("a", "b", "a"):
+        client.session.send(contract.register(device))
+        client.session.send(contract.list_boards())
+    assert server.requests[0] == server.requests[4] != server.requests[2]
+    assert server.requests[1] == server.requests[3] == server.requests[5]
+    assert [json.loads(body)["id"] for body in server.bodies[::2]] == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize("base", ["/base/path", "/base/path/"])
+def test_a_base_path(base: str, server: Server, connect: Callable[..., Client]) -> None:
+    client = connect(server.url + base)
+    client.session.send(contract.list_boards())
+    client.session.get("/a")
+    lines = [request.split(b"\r\n")[0] for request in server.requests]
+    assert lines == [b"GET /base/path/notice/list HTTP/1.1", b"GET /base/path/a HTTP/1.1"]
+
+
+def test_ipv6(serve: Callable[..., Server], connect: Callable[..., Client]) -> None:
+    server = serve(sends(OK, keeps=True), host="::1")
+    client = connect(server.url)
+    assert client.session.get("/").content == b"ok"
+    assert f"Host: [::1]:{server.port}\r\n".encode() in server.requests[0]
+
+
+def test_a_name_whose_first_address_refuses(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK))  # localhost may also be ::1, where nobody listens
+    assert connect(f"http://localhost:{server.port}").session.get("/").content == b"ok"
+
+
+def test_gzip_is_only_accepted_when_told(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(answer(200, gzip.compress(BODY), "Content-Encoding: gzip"), keeps=True))
+    assert connect(server.url, accept_gzip=True).session.send(contract.list_boards())
+    assert connect(server.url).session.send(contract.list_boards())
+    assert b"Accept-Encoding: gzip\r\n" in server.requests[0]
+    assert b"Accept-Encoding: identity\r\n" in server.requests[1]
+    assert b"gzip" not in server.requests[1]
+
+
+def test_credentials_go_to_the_server_and_nowhere_else(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(answer(200, BODY), keeps=True))
+    client = connect(server.url.replace("//", "//kim:p%40ss%3Aword@"))
+    client.session.send(contract.list_boards())
+    client.session.get("/a")
+    server.behave = sends(answer(302, b"", "Location: /b"))
+    client.session.send(contract.list_boards())
+    server.stop()
+    client.session.close()
+    client.session.send(contract.list_boards())
+    token = base64.b64encode(b"kim:p@ss:word").decode()
+    assert all(f"Authorization: Basic {token}\r\n".encode() in sent for sent in server.requests)
+    assert len(server.requests) == 3
+    shown = repr([client.fired, client.session, client.origin, client.origin.endpoint])
+    for event in client.fired:
+        response = event["response"]
+        shown += f"{event['url']}{event['exception']}{response.url}{response!r}{response.text}"
+    shown += client.session.base_url + client.origin.url
+    for secret in ("kim", "p@ss", "p%40ss", token):
+        assert secret not in shown
+    assert client.fired[0]["url"] == f"{server.url}/notice/list"
+    assert "connection refused" in shown
+
+
+def test_the_fields_of_the_event(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(answer(200, BODY), keeps=True))
+    client = connect(server.url)
+    before = time.time()
+    client.session.send(contract.list_boards())
+    client.session.get("/notice/list?a=b", name="boards", context={"more": 1})
+    server.behave = sends(b"")
+    client.session.send(contract.browse(("cse",), 1))
+    own, called, failed = client.fired
+    assert set(own) == set(called) == set(failed) == FIELDS
+    assert (own["request_type"], own["name"]) == ("GET", "/notice/list")
+    assert (called["request_type"], called["name"]) == ("GET", "boards")
+    assert own["response_length"] == called["response_length"] == len(BODY)
+    assert (failed["response_length"], failed["response"].status_code) == (0, 0)
+    assert own["url"] == f"{server.url}/notice/list"
+    assert called["url"] == f"{server.url}/notice/list?a=b"
+    assert own["context"] == failed["context"] == {"user": "Kim"}
+    assert called["context"] == {"user": "Kim", "more": 1}
+    assert own["exception"] is called["exception"] is None
+    assert isinstance(failed["exception"], CatchResponseError)
+    for event in client.fired:
+        assert isinstance(event["response_time"], float)
+        assert isinstance(event["response"], Response)
+        assert before <= event["start_time"] <= time.time()
+    assert own["response"].json() == json.loads(BODY)
+    assert own["response"].headers["content-length"] == str(len(BODY))
+
+
+def test_response_time_has_the_whole_answer_in_it(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(answers_after(0.1))
+    client = connect(server.url)
+    client.session.get("/")
+    client.session.get("/")
+    assert all(event["response_time"] >= 95 for event in client.fired)
+    assert client.session.connect_ms == 0.0
+
+
+def test_connecting_is_part_of_the_response_time_and_kept_apart(
+    server: Server, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gevent import socket as gevent_socket
+
+    from harness import connection
+
+    resolve = gevent_socket.getaddrinfo
+
+    def slowly(*arguments: object, **options: object) -> object:
+        time.sleep(0.1)  # gevent's
+        return resolve(*arguments, **options)
+
+    monkeypatch.setattr(connection.patched_socket, "getaddrinfo", slowly)
+    client = connect(server.url)
+    client.session.get("/")
+    assert client.session.connect_ms >= 95
+    assert client.fired[0]["response_time"] >= client.session.connect_ms
+    client.session.get("/")
+    assert client.session.connect_ms == 0.0
+    assert len(client.fired) == 2
+
+
+def test_the_retry_is_part_of_the_response_time(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    def behave(connection: object, number: int) -> bool:
+        time.sleep(0.1)  # gevent's
+        if number == 1:
+            connection.sendall(OK)
+        return number == 1
+
+    server = serve(behave)
+    client = connect(server.url)
+    client.session.get("/")
+    client.session.get("/")
+    assert client.session.reconnects == 1
+    assert client.fired[1]["response_time"] >= 195
+    assert client.problems == [None, None]
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_a_status_of_an_error_is_a_failure_unless_told_otherwise(
+    status: int, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    client = connect(serve(sends(answer(status, b"no"), keeps=True)).url)
+    assert client.session.get("/").status_code == status
+    with client.session.get("/", catch_response=True) as response:
+        response.success()
+    with client.session.get("/", catch_response=True) as response:
+        response.failure("my own words")
+    with client.session.get("/", catch_response=True):
+        pass
+    assert client.problems == [f"status {status}", None, "my own words", f"status {status}"]
+
+
+def test_a_redirect_is_a_failure(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    client = connect(serve(sends(answer(302, b"", "Location: //x.example"), keeps=True)).url)
+    assert client.session.get("/").status_code == 302
+    with client.session.get("/", catch_response=True) as response:
+        response.success()
+    assert client.problems == [
+        "redirect: expected status 200, got 302 to another host",
+        None,
+    ]
+
+
+def test_a_right_answer_can_be_called_a_failure_once(
+    server: Server, connect: Callable[..., Client]
+) -> None:
+    client = connect(server.url)
+    with client.session.get("/", catch_response=True) as response:
+        response.failure("first")
+        response.failure(ValueError("second"))
+        assert client.fired == []  # only at the end of the block
+    assert client.problems == ["second"]
+
+
+def test_an_exception_in_the_block_is_a_failure_and_goes_on(
+    server: Server, connect: Callable[..., Client]
+) -> None:
+    client = connect(server.url)
+    with (
+        pytest.raises(KeyError, match="id 7"),
+        client.session.get("/", catch_response=True),
+    ):
+        raise KeyError("id 7")
+    assert client.problems == ["exception in the task: KeyError"]
+
+
+def test_a_failed_exchange_can_be_looked_at(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    client = connect(serve(sends(b"")).url)
+    response = client.session.get("/")
+    assert (response.status_code, response.content, response.text) == (0, b"", "")
+    assert (response.headers, response.ok) == ({}, False)
+    with pytest.raises(ValueError, match="Expecting value"):
+        response.json()
+    assert client.problems == ["closed early: connection closed before an answer"]
+
+
+def test_a_with_block_needs_catch_response(server: Server, connect: Callable[..., Client]) -> None:
+    client = connect(server.url)
+    with pytest.raises(ValueError, match="catch_response=True"), client.session.get("/"):
+        pass
+    assert client.problems == [None]
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete"])
+def test_the_methods_of_a_client(
+    method: str, server: Server, connect: Callable[..., Client]
+) -> None:
+    client = connect(server.url)
+    call = getattr(client.session, method)
+    assert call("/a?b=c", json={"d": "장학"}, headers={"X-E": "f", "accept": "*/*"}).ok
+    assert call("/a", data="장학", name="raw").ok
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == f"{method.upper()} /a?b=c HTTP/1.1"
+    assert json.loads(body) == {"d": "장학"}
+    assert {"X-E: f", "accept: */*", "Content-Type: application/json"} < set(lines)
+    assert f"Content-Length: {len(body)}" in lines
+    assert len([line for line in lines if line.lower().startswith("accept:")]) == 1
+    assert server.bodies[1] == "장학".encode()
+    assert [(event["request_type"], event["name"]) for event in client.fired] == [
+        (method.upper(), "/a?b=c"),
+        (method.upper(), "raw"),
+    ]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_no_body_has_the_length_zero(
+    method: str, server: Server, connect: Callable[..., Client]
+) -> None:
+    """RFC 9110, 8.6; some servers refuse it otherwise with 411."""
+    connect(server.url).session.request(method, "/")
+    assert b"\r\nContent-Length: 0\r\n" in server.requests[0]
+
+
+def test_ones_own_headers_replace_the_usual(
+    server: Server, connect: Callable[..., Client]
+) -> None:
+    own = {"content-type": "text/plain", "HOST": "x.example", "Content-length": "2"}
+    connect(server.url).session.post("/", data=b"ab", headers=own)
+    names = [line.partition(b":")[0].lower() for line in server.requests[0].split(b"\r\n")[1:]]
+    for name in (b"content-type", b"host", b"content-length"):
+        assert names.count(name) == 1
+    assert b"HOST: x.example\r\n" in server.requests[0]
+
+
+@pytest.mark.parametrize("bad", ["a\r\nX-B: c", "a\nX-B: c", "a\rb"])
+def test_headers_cannot_be_smuggled_in(
+    bad: str, server: Server, connect: Callable[..., Client]
+) -> None:
+    session = connect(server.url).session
+    for path, headers in (
+        ("/", {"X-A": bad}),
+        ("/", {bad: "x"}),
+        (f"/{bad}", {}),
+    ):
+        with pytest.raises(ValueError, match="line break"):
+            session.get(path, headers=headers)
+    assert server.requests == []
+
+
+def test_sending_uncounted_says_the_status_and_nothing_else(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(b"HTTP/1.1 204 X\r\n\r\n", keeps=True))
+    client = connect(server.url)
+    assert client.session.send_uncounted(contract.unregister("a")) == 204
+    server.behave = sends(b"garbage\r\n\r\n")
+    assert client.session.send_uncounted(contract.unregister("a")) == 0
+    assert client.fired == []
+    assert server.bodies == [b'{"id":"a"}'] * 2

@@ -1,0 +1,249 @@
+"""A kept connection that the server closed: nothing is lost, and no POST is sent twice."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import gevent
+
+import pytest
+from session.raw_servers import OK, Client, Server, answer, no_more_open_files, reset, sends
+
+from harness.connection import Connection
+
+UNANSWERED = "closed early: connection closed before an answer"
+CUT = "closed early: connection closed inside an answer"
+
+
+def closes_after(count: int, idle_s: float = 0.0) -> Callable[[socket.socket, int], bool]:
+    """Close after each `count`-th answer, at once or after a while, without saying so."""
+
+    def behave(connection: socket.socket, number: int) -> bool:
+        connection.sendall(OK)
+        if number < count:
+            return True
+        gevent.sleep(idle_s)
+        return False
+
+    return behave
+
+
+def act(client: Client, method: str, number: int) -> None:
+    body = {"data": f"{method} {number}"} if method != "GET" else {}
+    client.session.request(method, "/", **body)
+
+
+@pytest.mark.parametrize("close_after", [1, 2, 3, 7])
+@pytest.mark.parametrize("idle_s", [0.0, 0.01])
+@pytest.mark.parametrize(
+    "methods",
+    [("GET",), ("PUT",), ("DELETE",), ("POST",), ("GET", "POST", "PUT", "POST", "DELETE")],
+    ids=" ".join,
+)
+def test_a_server_that_closes_after_each_nth_answer(
+    close_after: int,
+    idle_s: float,
+    methods: tuple[str, ...],
+    serve: Callable[..., Server],
+    connect: Callable[..., Client],
+) -> None:
+    server = serve(closes_after(close_after, idle_s))
+    client = connect(server.url)
+    count, sent = 22, []
+    for number in range(count):
+        method = methods[number % len(methods)]
+        act(client, method, number)
+        sent.append((method, number))
+        gevent.sleep(2 * idle_s)
+    assert client.problems == [None] * count
+    again = [method for method, number in sent if number and number % close_after == 0]
+    assert client.session.reconnects == len([method for method in again if method != "POST"])
+    assert server.connections == -(-count // close_after)
+    assert len(server.requests) == count
+    posts = [body for body in server.bodies if body.startswith(b"POST")]
+    assert posts == [f"POST {number}".encode() for method, number in sent if method == "POST"]
+
+
+def test_all_requests_take_the_one_live_connection(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    for number, method in enumerate(["POST", "POST", "GET", "POST", "PUT", "POST", "DELETE"]):
+        act(client, method, number)
+    assert server.connections == 1
+    assert client.session.reconnects == 0
+    assert len(server.requests) == 7
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_a_reset_between_two_requests(
+    method: str, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        connection.sendall(OK)
+        gevent.sleep(0.01)
+        reset(connection)
+        return False
+
+    server = serve(behave)
+    client = connect(server.url)
+    for number in range(4):
+        act(client, method, number)
+        gevent.sleep(0.03)
+    assert client.problems == [None] * 4
+    assert server.connections == 4
+    assert client.session.reconnects == (0 if method == "POST" else 3)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_new_connection_closed_without_an_answer_is_a_failure(
+    method: str, resets: bool, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        if resets:
+            reset(connection)
+        return False
+
+    server = serve(behave)
+    client = connect(server.url)
+    act(client, method, 1)
+    assert client.problems == ["connection reset" if resets else UNANSWERED]
+    assert len(server.requests) == server.connections == 1
+    assert client.session.reconnects == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_a_request_is_sent_again_once_not_twice(
+    method: str, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "GET", 0)
+    server.behave = sends(b"")
+    act(client, method, 1)
+    assert client.problems == [None, UNANSWERED]
+    assert len(server.requests) == 3
+    assert client.session.reconnects == 1
+
+
+def test_a_post_on_a_live_connection_closed_unanswered_is_not_sent_again(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "GET", 0)
+    server.behave = sends(b"")
+    act(client, "POST", 1)
+    assert client.problems == [None, UNANSWERED]
+    assert server.bodies == [b"", b"POST 1"]
+    assert client.session.reconnects == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+@pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\nX: ", OK[:-1]])
+def test_half_an_answer_on_a_kept_connection_is_a_failure(
+    method: str, part: bytes, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "GET", 0)
+    server.behave = sends(part)
+    act(client, method, 1)
+    assert client.problems == [None, CUT]
+    assert len(server.requests) == 2
+    assert client.session.reconnects == 0
+    server.behave = sends(OK)
+    act(client, method, 2)
+    assert client.problems[2] is None
+
+
+def test_an_answer_timeout_on_a_kept_connection_is_not_sent_again(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    def behave(connection: socket.socket, number: int) -> bool:
+        if number == 1:
+            connection.sendall(OK)
+            return True
+        connection.recv(1)
+        return False
+
+    server = serve(behave)
+    client = connect(server.url, answer_timeout_s=0.1)
+    act(client, "GET", 0)
+    act(client, "GET", 1)
+    assert client.problems == [None, "answer timeout"]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_what_came_unasked_is_not_taken_for_the_next_answer(
+    method: str, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """Some proxies say 408 on an idle connection before they close it."""
+
+    def behave(connection: socket.socket, _number: int) -> bool:
+        connection.sendall(OK)
+        gevent.sleep(0.01)
+        connection.sendall(answer(408, b"too late", "Connection: close"))
+        return False
+
+    server = serve(behave)
+    client = connect(server.url)
+    for number in range(3):
+        act(client, method, number)
+        gevent.sleep(0.03)
+    assert client.problems == [None] * 3
+    assert server.connections == 3
+
+
+def test_two_greenlets_that_share_a_session_leave_no_socket(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        gevent.sleep(0.01)
+        connection.sendall(OK)
+        return True
+
+    server = serve(behave)
+    with no_more_open_files():
+        client = connect(server.url)
+        gevent.joinall([gevent.spawn(act, client, "GET", number) for number in range(5)])
+        assert client.problems == [None] * 5
+        client.session.close()
+
+
+def test_closing_a_session_closes_its_socket(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    with no_more_open_files():
+        client = connect(server.url)
+        for number in range(3):
+            act(client, "GET", number)
+            client.session.close()
+            client.session.close()
+    assert server.connections == 3
+
+
+def test_a_post_is_only_sent_on_what_was_seen_to_be_alive(
+    serve: Callable[..., Server],
+    connect: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    is_alive = Connection.is_alive
+
+    def noted(self: Connection) -> bool:
+        asked.append("alive?")
+        return is_alive(self)
+
+    monkeypatch.setattr(Connection, "is_alive", noted)
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "POST", 0)
+    assert asked == []  # a new connection is alive
+    act(client, "POST", 1)
+    assert asked == ["alive?"]
