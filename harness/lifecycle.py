@@ -222,7 +222,7 @@ class Lifecycle:
             + FINISH_MARGIN_S
         )
         while time.monotonic() < latest:
-            connected = {node.id for node in runner.clients.all if node.state != "missing"}
+            connected = {node.id for node in runner.clients.all if node.state != STATE_MISSING}
             if not (self.took_part & connected) - self.reported.keys():
                 break
             gevent.sleep(POLL_S)
@@ -242,7 +242,6 @@ class Lifecycle:
             recorder, self.recorder = self.recorder, None
             summary = recorder.close(counts, len(self.took_part - self.reported.keys()))
             environment.process_exit_code = summary.exit_code
-            self.stopping = False
             if _options(environment).headless:
                 terminal.print_summary(summary, recorder.folder, sys.stdout)
             else:
@@ -368,6 +367,7 @@ class Lifecycle:
                 "no worker is ready; after a run they need the time of --stop-timeout"
             )
         self._check_target(host)
+        self.stopping = False  # not earlier: the last ramp-up would wake finished workers
 
     def _refuse_a_start_while_stopping(self, runner: MasterRunner) -> None:
         """Keep the master from replacing the users of a worker that leaves at the end."""
