@@ -2,10 +2,10 @@
 
 Five floors, each importing only from those below it:
 
-* ground: `contract`, `settings`, `runfolder`, `connection`
-* first: `session`, `data`, `devices`, `guard`, `verdict`, `deployments`, `terminal`, `login`,
+* ground: `contract`, `settings`, `runfolder`, `wire`
+* first: `response`, `data`, `devices`, `guard`, `verdict`, `deployments`, `terminal`, `login`,
   `shapes`
-* second: `clients`, `recorder`
+* second: `session`, `clients`, `recorder`
 * third: `user`, `cleanup`
 * top: `lifecycle`, `__main__`
 """

@@ -24,10 +24,11 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 from geventhttpclient.useragent import RetriesExceeded
 from urllib3 import exceptions as urllib3
 
-from harness import connection as names
 from harness.contract import Request
-from harness.session import redirect_text, tls_context
+from harness.response import redirect_text
 from harness.settings import Settings, redacted
+from harness.wire import faults as names
+from harness.wire import tls
 
 JSON_HEADERS = {"Accept": "application/json"}
 BODY_HEADERS = {**JSON_HEADERS, "Content-Type": "application/json"}
@@ -196,7 +197,9 @@ class FastHttpClient(_Adapter):
             request_event=user.environment.events.request,
             user=user,
             insecure=not settings.tls_verify,
-            ssl_context_factory=lambda: tls_context(settings),
+            ssl_context_factory=lambda: tls.context(
+                verify=settings.tls_verify, ca_file=settings.tls_ca_file
+            ),
             connection_timeout=settings.connect_timeout_s,
             network_timeout=settings.answer_timeout_s,
             max_retries=0,

@@ -34,7 +34,6 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from harness import ConfigurationError, cleanup, contract, login, runfolder, terminal
-from harness.connection import Fault
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
 from harness.recorder import Recorder
@@ -42,6 +41,7 @@ from harness.runfolder import DeviceCounts
 from harness.session import Origin, answers
 from harness.settings import Settings, load, redacted
 from harness.user import Shared, share, shared_in
+from harness.wire import Fault
 
 LOOPBACK = "127.0.0.1"
 FINISH = "notice_load.finish"

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import base64
 import json as json_module
-import ssl
 from collections.abc import Callable, Mapping
 from time import perf_counter, time
-from types import TracebackType
 from typing import Any, NoReturn
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from locust.exception import CatchResponseError
 
-from harness.connection import Answer, Connection, Endpoint, Fault
 from harness.contract import Request
+from harness.response import Response, redirect_problem
 from harness.settings import Settings, redacted
+from harness.wire import Answer, Connection, Endpoint, Fault, tls
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 TARGETS_KEPT = 4096
+POST_IDLE_S = 1.0  # less than common servers keep an idle connection; gunicorn's threads: 2 s
 
 
 class Origin:
@@ -42,10 +42,11 @@ class Origin:
         assert url.hostname is not None
         port = url.port or DEFAULT_PORTS[url.scheme]
         self.url = redacted(base_url)
+        verify, ca_file = settings.tls_verify, settings.tls_ca_file
         self.endpoint = Endpoint(
             host=url.hostname,
             port=port,
-            tls=tls_context(settings) if url.scheme == "https" else None,
+            tls=tls.context(verify=verify, ca_file=ca_file) if url.scheme == "https" else None,
             connect_timeout_s=settings.connect_timeout_s,
             answer_timeout_s=settings.answer_timeout_s,
         )
@@ -96,15 +97,6 @@ class Origin:
         return head.encode("latin-1") + (body or b"")
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    """Return how to encrypt: verified by the system's authorities or TLS_CA_FILE, unless told."""
-    context = ssl.create_default_context(cafile=settings.tls_ca_file or None)
-    if not settings.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 class Session:
     """The client of one user; locust's `request` event fires once for each request.
 
@@ -129,6 +121,7 @@ class Session:
         self.base_url = origin.url
         self.reconnects = 0
         self.connect_ms = 0.0
+        self._start = 0.0
         self._origin = origin
         self._context = context
         self._fire = fire
@@ -141,16 +134,15 @@ class Session:
         method = endpoint.method
         wire = self._origin.render(method, request.target, request.body)
         start_time = time()
-        start = perf_counter()
         answer: Answer | None = None
         try:
             answer = self._exchange(wire, method != "POST")
         except Fault as fault:
-            elapsed_ms = (perf_counter() - start) * 1000
+            elapsed_ms = (perf_counter() - self._start) * 1000
             problem: str | None = str(fault)
             length = 0
         else:
-            elapsed_ms = (perf_counter() - start) * 1000
+            elapsed_ms = (perf_counter() - self._start) * 1000
             length = len(answer.body)
             status = answer.status
             if 300 <= status < 400 and status != 304:
@@ -208,10 +200,12 @@ class Session:
             self._connection = None
 
     def _exchange(self, wire: bytes, idempotent: bool) -> Answer:
+        """Send on the kept connection, or on a new one; note in `_start` when it began."""
         connection, self._connection = self._connection, None
         self.connect_ms = 0.0
+        self._start = start = perf_counter()
         if connection is not None:
-            if connection.is_alive():
+            if connection.is_open and (idempotent or _is_fresh(connection, start)):
                 try:
                     answer = self._answer_on(connection, wire)
                 except Fault as fault:
@@ -219,12 +213,12 @@ class Session:
                         raise
                     self.reconnects += 1  # RFC 9110, 9.2.2: sent again, once
                 else:
+                    self._start = connection.started
                     self._put_back(connection)
                     return answer
             else:
-                connection.close()
                 self.reconnects += idempotent
-        start = perf_counter()
+                connection.close()
         connection = Connection(self._origin.endpoint)
         self.connect_ms = (perf_counter() - start) * 1000
         answer = self._answer_on(connection, wire)
@@ -271,13 +265,13 @@ class Session:
         body = json_module.dumps(json, ensure_ascii=False) if json is not None else data
         raw = body.encode() if isinstance(body, str) else body
         wire = self._origin.render_with(method, path, raw, headers or {})
-        start_time, start = time(), perf_counter()
+        start_time = time()
         answer, fault = None, None
         try:
             answer = self._exchange(wire, method in IDEMPOTENT)
         except Fault as error:
             fault = str(error)
-        elapsed_ms = (perf_counter() - start) * 1000
+        elapsed_ms = (perf_counter() - self._start) * 1000
         response = Response(answer, self.base_url + path, elapsed_ms)
         if answer is not None and answer.status >= 400:
             fault = f"status {answer.status}"
@@ -317,115 +311,13 @@ class Session:
         return self.request("DELETE", path, **options)
 
 
-class Response:
-    """What locust's listeners and `catch_response` blocks get to see of an answer.
+def _is_fresh(connection: Connection, now: float) -> bool:
+    """Say whether a connection is known to be alive: a POST must not be sent twice.
 
-    Attributes:
-        status_code: 0 when no answer came.
-        content: body, b"" when no answer came.
-        url: full URL without credentials.
-        elapsed_ms: response time.
+    One that has been idle for as long as a server may keep it can be closed while the request is
+    on its way, however alive it looks.
     """
-
-    __slots__ = ("_answer", "_caught", "_fire", "_problem", "elapsed_ms", "meta", "url")
-
-    def __init__(self, answer: Answer | None, url: str, elapsed_ms: float) -> None:
-        """Keep what came."""
-        self._answer = answer
-        self.url = url
-        self.elapsed_ms = elapsed_ms
-
-    def prepare(self, fire: Any, caught: bool, problem: str | None) -> None:
-        """Get ready to report."""
-        self._fire, self._caught, self._problem = fire, caught, problem
-        self.meta: dict[str, Any] = {}
-
-    @property
-    def status_code(self) -> int:
-        """Return the status code, 0 when no answer came."""
-        return self._answer.status if self._answer is not None else 0
-
-    @property
-    def ok(self) -> bool:
-        """Say whether an answer came, with a status below 400."""
-        return 0 < self.status_code < 400
-
-    @property
-    def content(self) -> bytes:
-        """Return the body."""
-        return self._answer.body if self._answer is not None else b""
-
-    @property
-    def text(self) -> str:
-        """Return the body as UTF-8, with replacements for what is not."""
-        return self.content.decode("utf-8", "replace")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Return the headers, names in lower case."""
-        return self._answer.headers if self._answer is not None else {}
-
-    def json(self) -> Any:
-        """Decode the body.
-
-        Raises:
-            ValueError: it is not JSON.
-        """
-        return json_module.loads(self.content)
-
-    def success(self) -> None:
-        """Let the request count as a success, whatever its status."""
-        self._problem = None
-
-    def failure(self, problem: str | Exception) -> None:
-        """Let the request count as a failure under this text."""
-        self._problem = str(problem)
-
-    def report(self) -> None:
-        """Fire the `request` event."""
-        problem = self._problem
-        exception = None if problem is None else CatchResponseError(problem)
-        self._fire(**self.meta, exception=exception)
-
-    def __enter__(self) -> Response:
-        """Begin to judge."""
-        if not self._caught:
-            raise ValueError("a with block needs catch_response=True")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Report once, also when the block raised: that is a failure too."""
-        if error is not None and isinstance(error, Exception):
-            self._problem = f"exception in the task: {type(error).__name__}"
-        self.report()
-
-
-def redirect_problem(expected: int, answer: Answer, base_url: str) -> str:
-    """Name a redirect and whither it points in constant text."""
-    return redirect_text(expected, answer.status, answer.headers.get("location", ""), base_url)
-
-
-def redirect_text(expected: int, status: int, location: str, base_url: str) -> str:
-    """Say whether a redirect points to the same server, to https of it, or elsewhere."""
-    here = urlsplit(base_url)
-    try:
-        there = urlsplit(urljoin(base_url, location))
-    except ValueError:
-        location, there = "", here
-    if not location:
-        whither = "nowhere"
-    elif not there.netloc or (there.scheme, there.netloc) == (here.scheme, here.netloc):
-        whither = "another path of this server"
-    elif there.hostname == here.hostname:
-        whither = f"{there.scheme} of this host"
-    else:
-        whither = "another host"
-    return f"redirect: expected status {expected}, got {status} to {whither}"
+    return now - connection.started < POST_IDLE_S and connection.is_alive()
 
 
 def answers(origin: Origin, request: Request) -> None:

@@ -16,9 +16,9 @@ import gevent.pool
 from gevent.server import StreamServer
 from gevent.socket import wait_write
 
-from harness.connection import Connection, Endpoint, Fault
 from harness.session import Origin, Session
 from harness.settings import Settings
+from harness.wire import Connection, Endpoint, Fault
 
 Behaviour = Callable[[socket.socket, int], bool]
 """Gets the connection and how many requests came on it; says whether it stays open."""

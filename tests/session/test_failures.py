@@ -23,9 +23,9 @@ from session.raw_servers import (
     trickles,
 )
 
-from harness import connection as names
 from harness import contract
-from harness.connection import Connection, Endpoint, Fault
+from harness.wire import Connection, Endpoint, Fault, parser
+from harness.wire import faults as names
 
 BODY = b'[{"name": "cse", "api_url": "http://campus.example/cse"}]'
 RIGHT = answer(200, BODY)
@@ -204,7 +204,7 @@ def test_the_answer_timeout_still_holds_on_the_hundredth_request(
 def test_a_body_of_just_the_limit_is_right(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = bytes(names.MAX_BODY_BYTES)
+    body = bytes(parser.MAX_BODY_BYTES)
     for raw in (
         answer(200, body),
         answer(200, gzip.compress(body, 1), "Content-Encoding: gzip"),
@@ -215,7 +215,7 @@ def test_a_body_of_just_the_limit_is_right(
 
 
 def test_one_byte_over_the_limit_is_not(serve: Callable[..., Server]) -> None:
-    body = bytes(names.MAX_BODY_BYTES + 1)
+    body = bytes(parser.MAX_BODY_BYTES + 1)
     for raw in (
         answer(200, body),
         answer(200, gzip.compress(body, 1), "Content-Encoding: gzip"),

@@ -12,7 +12,7 @@ import pytest
 from session.raw_servers import OK, Client, Server, no_more_open_files, sends, stalls_after
 from session.test_failures import nobody_accepts
 
-from harness.connection import Connection
+from harness.wire import Connection
 
 
 def watchers() -> int:

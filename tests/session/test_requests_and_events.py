@@ -163,7 +163,7 @@ def test_connecting_is_part_of_the_response_time_and_kept_apart(
 ) -> None:
     from gevent import socket as gevent_socket
 
-    from harness import connection
+    from harness.wire import sockets
 
     resolve = gevent_socket.getaddrinfo
 
@@ -171,7 +171,7 @@ def test_connecting_is_part_of_the_response_time_and_kept_apart(
         time.sleep(0.1)  # gevent's
         return resolve(*arguments, **options)
 
-    monkeypatch.setattr(connection.patched_socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(sockets.patched_socket, "getaddrinfo", slowly)
     client = connect(server.url)
     client.session.get("/")
     assert client.session.connect_ms >= 95

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from session.raw_servers import GET, Server, endpoint, exchange, sends, sends_pieces
 
-from harness.connection import Connection, Fault
+from harness.wire import Answer, Connection, Fault
+from harness.wire.parser import AnswerParser
 
 UP_TO_THE_CLOSE = (
     *("up to the close", "up to the close, unsaid", "up to the close, empty", "HTTP/1.0"),
@@ -253,13 +254,13 @@ def test_the_pieces_are_read_one_by_one(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    found = Connection._find_head
+    fed = AnswerParser.feed
 
-    def find_head(self: Connection, size: int) -> None:
+    def feed(self: AnswerParser, size: int) -> Answer | None:
         seen.append(size)
-        found(self, size)
+        return fed(self, size)
 
-    monkeypatch.setattr(Connection, "_find_head", find_head)
+    monkeypatch.setattr(AnswerParser, "feed", feed)
     server = serve(sends_pieces(cut(RIGHT["length"], [3, 4, 20])))
     assert by_ours(server.port) is not FAILS
     assert seen[:3] == [3, 1, 16]

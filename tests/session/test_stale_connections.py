@@ -10,7 +10,8 @@ import gevent
 import pytest
 from session.raw_servers import OK, Client, Server, answer, no_more_open_files, reset, sends
 
-from harness.connection import Connection
+from harness import session
+from harness.wire import Connection
 
 UNANSWERED = "closed early: connection closed before an answer"
 CUT = "closed early: connection closed inside an answer"
@@ -247,3 +248,40 @@ def test_a_post_is_only_sent_on_what_was_seen_to_be_alive(
     assert asked == []  # a new connection is alive
     act(client, "POST", 1)
     assert asked == ["alive?"]
+
+
+def test_a_post_takes_no_connection_that_a_server_may_be_about_to_close(
+    serve: Callable[..., Server],
+    connect: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It looks alive, and is closed while the request is on its way: gunicorn after 2 s."""
+    monkeypatch.setattr(session, "POST_IDLE_S", 0.05)
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "POST", 0)
+    gevent.sleep(0.06)
+    act(client, "GET", 1)
+    assert server.connections == 1
+    gevent.sleep(0.06)
+    act(client, "POST", 2)
+    assert server.connections == 2
+    assert client.problems == [None] * 3
+    assert client.session.reconnects == 0
+
+
+@pytest.mark.parametrize("unasked", [b"", answer(408, b"too late", "Connection: close")])
+def test_what_comes_on_an_idle_connection_closes_it_at_once(
+    unasked: bytes, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        connection.sendall(OK)
+        gevent.sleep(0.01)
+        connection.sendall(unasked)
+        return False
+
+    server = serve(behave)
+    client = connect(server.url)
+    with no_more_open_files():
+        act(client, "GET", 0)
+    assert client.problems == [None]

@@ -20,8 +20,8 @@ from session.raw_servers import (
     stalls_after,
 )
 
-from harness import connection as connection_module
 from harness import contract
+from harness.wire import parser
 
 FAILED = "TLS failed"
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -198,9 +198,9 @@ def test_a_record_that_was_begun_before_a_full_buffer(
 ) -> None:
     """Reads of less than a record leave a part of one behind, which the next read completes."""
     buffer = bytearray(40_000)
-    monkeypatch.setattr(connection_module, "_buffer", buffer)
-    monkeypatch.setattr(connection_module, "_view", memoryview(buffer))
-    monkeypatch.setattr(connection_module, "BUFFER_BYTES", len(buffer))
+    monkeypatch.setattr(parser, "buffer", buffer)
+    monkeypatch.setattr(parser, "view", memoryview(buffer))
+    monkeypatch.setattr(parser, "BUFFER_BYTES", len(buffer))
     body = b"0123456789abcdef" * 50_000
     server = serve(sends(answer(200, body), keeps=True), tls=authority.server_context())
     client = connect(server.url, tls_ca_file=authority.ca)

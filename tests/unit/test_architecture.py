@@ -14,10 +14,11 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 import pytest
 
 import harness
+from harness import wire
 from harness.settings import PROJECT_DIR
 from tasks import devices, notices
 
-HARNESS = sorted((PROJECT_DIR / "harness").glob("*.py"))
+HARNESS = sorted((PROJECT_DIR / "harness").rglob("*.py"))
 TASKS = sorted((PROJECT_DIR / "tasks").glob("*.py"))
 LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 SOURCES = [*HARNESS, *TASKS, LOCUSTFILE]
@@ -25,6 +26,11 @@ PURE = ("contract", "settings", "runfolder", "data", "guard", "verdict")
 
 FLOORS = [re.findall(r"`(\w+)`", floor) for floor in (harness.__doc__ or "").split("\n* ")[1:]]
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
+
+
+def module_of(path: Path) -> str:
+    """Return the module of the harness that a file is, or is a part of."""
+    return path.relative_to(PROJECT_DIR / "harness").with_suffix("").parts[0]
 
 
 def name_of(path: Path) -> str:
@@ -51,15 +57,24 @@ def imported_from_harness(path: Path) -> set[str]:
 
 
 def test_every_module_stands_on_one_floor() -> None:
-    modules = [path.stem for path in HARNESS if path.stem != "__init__"]
+    modules = {module_of(path) for path in HARNESS} - {"__init__"}
     assert sorted(module for floor in FLOORS for module in floor) == sorted(modules)
 
 
-@pytest.mark.parametrize("path", HARNESS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", HARNESS, ids=name_of)
 def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
-    own = FLOOR_OF.get(path.stem, 0)
-    level_or_above = {name for name in imported_from_harness(path) if FLOOR_OF[name] >= own}
-    assert not level_or_above
+    own = FLOOR_OF.get(module_of(path), 0)
+    others = imported_from_harness(path) - {module_of(path)}
+    assert not {name for name in others if FLOOR_OF[name] >= own}
+
+
+def test_inside_the_wire_each_module_imports_only_from_those_named_before_it() -> None:
+    order = re.findall(r"^\* `(\w+)`", wire.__doc__ or "", re.MULTILINE)
+    files = {path.stem: path for path in HARNESS if module_of(path) == "wire"}
+    assert sorted([*order, "__init__"]) == sorted(files)
+    for place, module in enumerate(order):
+        names = [name for name in imported(files[module]) if name.startswith("harness.wire.")]
+        assert {name.split(".")[2] for name in names} <= set(order[:place]), module
 
 
 def test_the_floors_are_read_from_imports_that_are_there() -> None:
@@ -67,7 +82,7 @@ def test_the_floors_are_read_from_imports_that_are_there() -> None:
     assert len(FLOORS) >= 4 and FLOOR_OF["lifecycle"] == FLOOR_OF["__main__"] == len(FLOORS) - 1
 
 
-@pytest.mark.parametrize("path", HARNESS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", HARNESS, ids=name_of)
 def test_the_harness_does_not_know_the_tasks(path: Path) -> None:
     roots = {name.split(".")[0] for name in imported(path)}
     assert not roots & {"tasks", "locustfile", "tests", "target", "conf"}

@@ -1,0 +1,230 @@
+"""Bytes, cut anywhere, to a whole answer; llhttp (by httptools) parses them where they lie."""
+
+from __future__ import annotations
+
+import zlib
+
+import httptools
+
+from harness.wire import faults
+from harness.wire.faults import Fault
+
+BUFFER_BYTES = 256 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
+HEAD_END = b"\r\n\r\n"
+_ONE = ord("1")
+
+# Filled and parsed without a switch to another greenlet in between: one buffer serves all users.
+buffer = bytearray(BUFFER_BYTES)
+view = memoryview(buffer)
+
+
+class Answer:
+    """A whole answer.
+
+    Attributes:
+        status: status code.
+        head: status line and headers as they came, without the empty line.
+        body: decoded from chunks and from gzip or deflate.
+    """
+
+    __slots__ = ("body", "head", "status")
+
+    def __init__(self, status: int, head: bytes, body: bytes) -> None:
+        """Keep the parts."""
+        self.status = status
+        self.head = head
+        self.body = body
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers, names in lower case; a repeated one is joined with a comma."""
+        headers: dict[str, str] = {}
+        for line in self.head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            key, text = name.decode("latin-1").lower(), value.strip().decode("latin-1")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        return headers
+
+
+class AnswerParser:
+    """Reads the answers of one connection, one after the other.
+
+    Attributes:
+        keep: the last answer left the connection fit for another request.
+    """
+
+    __slots__ = (
+        "_bodyless",
+        "_complete",
+        "_head",
+        "_llhttp",
+        "_parts",
+        "_raw",
+        "_received",
+        "_status",
+        "keep",
+    )
+
+    def __init__(self) -> None:
+        """Make it ready for `begin`."""
+        self.keep = False
+        self._bodyless = False
+        self._complete = False
+        self._head: bytes | None = None
+        self._raw = b""
+        self._received = 0
+        self._status = 0
+        self._parts: list[bytes] = []
+        self._llhttp = httptools.HttpResponseParser(self)
+
+    def begin(self, bodyless: bool) -> None:
+        """Expect the next answer; that to a HEAD request is bodyless."""
+        self.keep = False
+        self._bodyless = bodyless
+        self._complete = False
+        self._head = None
+        self._received = 0
+
+    def feed(self, size: int) -> Answer | None:
+        """Take the first `size` bytes of `buffer`; return the answer once it is whole.
+
+        Raises:
+            Fault: it will never be one.
+        """
+        self._received += size
+        if self._received > MAX_BODY_BYTES + MAX_HEAD_BYTES:
+            raise Fault(faults.BODY_TOO_LARGE)
+        if self._head is None:
+            self._find_head(size)
+        try:
+            self._llhttp.feed_data(view[:size])
+        except httptools.HttpParserUpgrade:
+            raise Fault(faults.NOT_HTTP) from None
+        except httptools.HttpParserError:
+            self.keep = False
+            if not self._complete:
+                name = faults.WRONG_BODY if _is_head(self._head) else faults.NOT_HTTP
+                raise Fault(name) from None
+        if self._complete:
+            return self._answer()
+        if self._bodyless and self._head is not None:
+            self._status = self._llhttp.get_status_code()
+            return self._answer()
+        return None
+
+    def end(self) -> Answer:
+        """Make what can be made of an answer whose connection was closed.
+
+        Raises:
+            Fault: nothing can.
+        """
+        self.keep = False
+        if not self._received:
+            raise Fault(faults.CLOSED_BEFORE, unanswered=True)
+        if self._head is None or _has_length(self._head):
+            raise Fault(faults.CLOSED_INSIDE)
+        self._status = self._llhttp.get_status_code()
+        return self._answer()
+
+    @property
+    def has_begun(self) -> bool:
+        """Say whether any byte of the answer came."""
+        return self._received > 0
+
+    def on_message_begin(self) -> None:
+        """Notice bytes behind a whole answer: they belong to no request of ours."""
+        if self._complete:
+            self.keep = False
+
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
+        if not self._complete:
+            self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """Note the end of an answer; asked later, llhttp has forgotten whether to keep alive."""
+        status = self._llhttp.get_status_code()
+        if status >= 200 and not self._complete:  # 1xx only announces the answer
+            self._complete = True
+            self._status = status
+            self.keep = self._llhttp.should_keep_alive()
+
+    def _find_head(self, size: int) -> None:
+        """Keep the bytes of the head for whoever asks; they come apart in any way."""
+        end = buffer.find(HEAD_END, 0, size)
+        if 0 < end <= MAX_HEAD_BYTES and not self._raw and buffer[9] != _ONE:
+            self._head = bytes(view[:end])
+            return
+        self._raw += view[:size]
+        while (end := self._raw.find(HEAD_END)) >= 0:
+            if end > MAX_HEAD_BYTES:
+                raise Fault(faults.HEAD_TOO_LARGE)
+            head, self._raw = self._raw[:end], self._raw[end + len(HEAD_END) :]
+            if head[9:10] != b"1":
+                self._head, self._raw = head, b""
+                return
+        if len(self._raw) > MAX_HEAD_BYTES:
+            raise Fault(faults.HEAD_TOO_LARGE)
+
+    def _answer(self) -> Answer:
+        parts = self._parts
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        head = self._head
+        if head is None or not head.startswith(b"HTTP/1.") or self._status < 200:
+            raise Fault(faults.NOT_HTTP)
+        if len(body) > MAX_BODY_BYTES:
+            raise Fault(faults.BODY_TOO_LARGE)
+        answer = Answer(self._status, head, body)
+        if b"\r\ncontent-encoding:" in head.lower():
+            answer.body = _decoded(body, answer.headers["content-encoding"])
+        return answer
+
+
+def _is_head(head: bytes | None) -> bool:
+    """Say whether a head is right by itself, so that what follows it must be wrong."""
+    if head is None:
+        return False
+    try:
+        httptools.HttpResponseParser(object()).feed_data(head + HEAD_END)
+    except httptools.HttpParserError:
+        return False
+    return True
+
+
+def _has_length(head: bytes) -> bool:
+    """Say whether a head tells where its body ends; else the end of the connection does."""
+    lower = head.lower()
+    return b"\r\ncontent-length:" in lower or b"\r\ntransfer-encoding:" in lower
+
+
+def _decoded(body: bytes, coding: str) -> bytes:
+    kinds = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+    coding = coding.strip().lower()
+    if coding in ("", "identity") or not body:
+        return body
+    if coding not in kinds:
+        raise Fault(faults.WRONG_BODY)
+    try:
+        return _inflated(body, kinds[coding])
+    except zlib.error:
+        pass
+    try:  # some servers send deflate without the zlib wrapper
+        return _inflated(body, -15 if coding == "deflate" else kinds[coding])
+    except zlib.error:
+        raise Fault(faults.WRONG_BODY) from None
+
+
+def _inflated(body: bytes, window_bits: int) -> bytes:
+    plain = b""
+    while body:
+        decoder = zlib.decompressobj(window_bits)
+        plain += decoder.decompress(body, MAX_BODY_BYTES + 1 - len(plain))
+        if len(plain) > MAX_BODY_BYTES:
+            raise Fault(faults.BODY_TOO_LARGE)
+        if not decoder.eof:
+            raise Fault(faults.WRONG_BODY)
+        body = decoder.unused_data if window_bits == 31 else b""  # RFC 1952, 2.2: members
+    return plain
