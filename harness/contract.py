@@ -14,12 +14,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 PAGE_SIZE = 10
 
@@ -29,14 +28,14 @@ Check = Callable[[Any], str | None]
 """Takes a decoded answer; returns None when it is right, else what was expected and what came."""
 
 
-class Board(Struct, frozen=True):
+class Board(Struct, frozen=True, gc=False):
     """One notice board of the campus."""
 
     name: str
     api_url: str
 
 
-class Notice(Struct, frozen=True):
+class Notice(Struct, frozen=True, gc=False):
     """One notice; `created_at` carries its offset from UTC."""
 
     id: str
@@ -46,10 +45,10 @@ class Notice(Struct, frozen=True):
     author: str | None
     reference: str | None
     is_fixed: bool
-    created_at: datetime.datetime
+    created_at: Annotated[datetime.datetime, Meta(tz=True)]
 
 
-class Page(Struct, frozen=True):
+class Page(Struct, frozen=True, gc=False):
     """At most `PAGE_SIZE` notices, and the URLs of the pages beside this one."""
 
     count: int
@@ -58,7 +57,7 @@ class Page(Struct, frozen=True):
     results: list[Notice]
 
 
-class Device(Struct, frozen=True):
+class Device(Struct, frozen=True, gc=False):
     """A registered phone; a server has `alarm_switch` or the two newer fields (ALARM_FIELDS)."""
 
     id: str
@@ -111,8 +110,7 @@ ENDPOINTS = (SEARCH, BROWSE, LIST, REGISTER, SUBSCRIPTIONS, KEYWORDS, ALARM)
 """Every row that a run can record. UNREGISTER is not among them: cleaning up is no workload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request and the meaning of its answer.
 
     Attributes:
@@ -146,11 +144,14 @@ class Request:
         return None if problem is None else f"contract violation: {problem}"
 
 
+@lru_cache(maxsize=4096)
 def search(boards: tuple[str, ...], words: tuple[str, ...]) -> Request:
     """Ask for the notices of some boards whose title contains any of the words."""
-    return Request(SEARCH, _search_target(boards, words), None, _hits(words))
+    target = f"{NOTICES}?target={_joined(boards)}&q={_joined(words)}"
+    return Request(SEARCH, target, None, _hits(words))
 
 
+@lru_cache(maxsize=4096)
 def browse(boards: tuple[str, ...], page: int) -> Request:
     """Ask for one page of the notices of some boards; pages count from 1."""
     return Request(BROWSE, f"{NOTICES}?target={_joined(boards)}&page={page}", None, _page)
@@ -190,14 +191,8 @@ def _about_device(endpoint: Endpoint, fields: dict[str, str | bool]) -> Request:
     return Request(endpoint, DEVICE, msgspec.json.encode(fields), _echo(fields))
 
 
-@lru_cache(maxsize=4096)
 def _joined(values: tuple[str, ...]) -> str:
     return "+".join(quote(value, safe="") for value in values)
-
-
-@lru_cache(maxsize=4096)
-def _search_target(boards: tuple[str, ...], words: tuple[str, ...]) -> str:
-    return f"{NOTICES}?target={_joined(boards)}&q={_joined(words)}"
 
 
 def _anything(_answer: object) -> None:
@@ -205,30 +200,36 @@ def _anything(_answer: object) -> None:
 
 
 def _page(page: Page) -> str | None:
-    if len(page.results) > PAGE_SIZE:
+    shown = len(page.results)
+    if shown > PAGE_SIZE:
         return f"expected at most {PAGE_SIZE} notices on a page, got more"
-    if page.next is not None and len(page.results) < PAGE_SIZE:
+    if shown < PAGE_SIZE and page.next is not None:
         return f"expected {PAGE_SIZE} notices on a page before the last, got fewer"
-    if page.count < len(page.results):
+    if page.count < shown:
         return "expected a count of at least the notices shown, got less"
-    dates = [notice.date for notice in page.results if notice.date is not None]
-    if any(newer < older for newer, older in pairwise(dates)):
-        return "expected the newest date first, got another order"
+    newer = datetime.date.max
     for notice in page.results:
-        if notice.created_at.tzinfo is None:
-            return "expected created_at with an offset from UTC, got one without"
+        date = notice.date
+        if date is not None:
+            if newer < date:
+                return "expected the newest date first, got another order"
+            newer = date
     return None
 
 
-@lru_cache(maxsize=4096)
 def _hits(words: tuple[str, ...]) -> Check:
     folded = tuple(word.casefold() for word in words)
 
     def check(page: Page) -> str | None:
         for notice in page.results:
-            title = notice.title.casefold()
-            if not any(word in title for word in folded):
-                return "expected every title to contain a search word, got one without"
+            title = notice.title
+            for word in words:  # as it is: nearly always enough, and a tenth of the work
+                if word in title:
+                    break
+            else:
+                title = title.casefold()
+                if not any(word in title for word in folded):
+                    return "expected every title to contain a search word, got one without"
         return _page(page)
 
     return check

@@ -65,7 +65,8 @@ SEARCH_FAULTS = {
     ),
     "created_at without offset": (
         first("created_at", "2026-03-02T09:30:00"),
-        "contract violation: expected created_at with an offset from UTC, got one without",
+        "contract violation: Expected `datetime` with a timezone component"
+        " - at `$.results[...].created_at`",
     ),
     "eleven notices": (
         changes(lambda page: page["results"].append(page["results"][0])),

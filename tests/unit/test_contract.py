@@ -533,7 +533,10 @@ def _error_body(content: Any, place: int) -> None:
 @pytest.mark.parametrize(
     ("spoil", "text"),
     [
-        (_naive, "expected created_at with an offset from UTC, got one without"),
+        (
+            _naive,
+            "Expected `datetime` with a timezone component - at `$.results[...].created_at`",
+        ),
         (_bad_date, "Invalid RFC3339 encoded date - at `$.results[...].date`"),
         (_eleven, "expected at most 10 notices on a page, got more"),
         (_short, "expected 10 notices on a page before the last, got fewer"),
