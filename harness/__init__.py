@@ -3,8 +3,8 @@
 Five floors, each importing only from those below it:
 
 * ground: `contract`, `settings`, `runfolder`, `wire`
-* first: `response`, `data`, `devices`, `guard`, `verdict`, `deployments`, `terminal`, `login`,
-  `shapes`
+* first: `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`, `verdict`,
+  `deployments`, `terminal`, `shapes`
 * second: `session`, `clients`, `recorder`
 * third: `user`, `cleanup`
 * top: `lifecycle`, `__main__`

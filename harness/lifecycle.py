@@ -12,7 +12,6 @@ import logging
 import random
 import secrets
 import signal
-import socket
 import sys
 import time
 from argparse import Namespace
@@ -33,7 +32,16 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from harness import ConfigurationError, cleanup, contract, login, runfolder, terminal
+from harness import (
+    ConfigurationError,
+    cleanup,
+    command_line,
+    contract,
+    garbage,
+    login,
+    runfolder,
+    terminal,
+)
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
 from harness.recorder import Recorder
@@ -43,7 +51,6 @@ from harness.settings import Settings, load, redacted
 from harness.user import Shared, share, shared_in
 from harness.wire import Fault
 
-LOOPBACK = "127.0.0.1"
 FINISH = "notice_load.finish"
 FINISHED = "notice_load.finished"
 FINISH_MARGIN_S = 10.0
@@ -110,27 +117,7 @@ class Lifecycle:
     @_configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
         """Add the suite's options; keep locust's ports on this machine unless told otherwise."""
-        parser.add_argument(
-            "--seed",
-            type=int,
-            default=self.settings.seed,
-            include_in_web_ui=False,
-            help="Make the choices of every user repeatable (default: drawn, and written down)",
-        )
-        parser.add_argument(
-            "--run-id",
-            default=None,
-            include_in_web_ui=False,
-            help="Name of the folder under the results (default: the time of the start)",
-        )
-        parser.set_defaults(
-            host=self.settings.host or None,
-            web_host=LOOPBACK,
-            master_bind_host=LOOPBACK,
-            web_login=self.settings.web_login,
-            # A user that is told to stop sends no more, and waits for the answer under way.
-            stop_timeout=self.settings.connect_timeout_s + self.settings.answer_timeout_s + 1,
-        )
+        command_line.add(parser, self.settings)
         self._check_master_port_when_parsed(parser)
 
     @_configuring
@@ -149,8 +136,8 @@ class Lifecycle:
         if options.headless:
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-        _check_numbers(options)
-        _check_tags(environment)
+        command_line.check_numbers(options)
+        command_line.check_tags(options, environment.user_classes)
         if options.run_id is not None:
             runfolder.checked_run_id(options.run_id)
         self.asked_seed, self.asked_run_id = options.seed, options.run_id
@@ -161,7 +148,9 @@ class Lifecycle:
         if options.headless or options.autostart:
             self._check_target(environment.host)
         if web_ui is not None:
-            _check_port_is_free("web UI", options.web_host, options.web_port, "--web-port")
+            command_line.check_port_is_free(
+                "web UI", options.web_host, options.web_port, "--web-port"
+            )
             self._guard_host_field(web_ui, environment)
             if web_ui.web_login:
                 login.install(web_ui, self.settings)
@@ -190,6 +179,7 @@ class Lifecycle:
         vocabulary = self.vocabulary
         if self.settings.vary_data:
             vocabulary = with_generated_searches(vocabulary, options.seed)
+        garbage.begin_run()
         share(environment, Shared(self.settings, vocabulary, options.seed, worker_index))
         if not isinstance(runner, WorkerRunner):
             self.reported = {}
@@ -253,7 +243,8 @@ class Lifecycle:
             self.recorder.was_reset = True
 
     def on_spawning_complete(self, **_: object) -> None:
-        """Note it too when locust is told to forget the ramp-up (--reset-stats)."""
+        """Keep the collector off the users; note when locust forgets the ramp-up."""
+        garbage.users_are_there()
         if self.recorder is not None and self.recorder.environment.reset_stats:
             self.recorder.was_reset = True
 
@@ -388,7 +379,7 @@ class Lifecycle:
             if options.master and not self.parsed:
                 with _exit_on_wrong_configuration():
                     host, port = options.master_bind_host, options.master_bind_port
-                    _check_port_is_free("master", host, port, "--master-bind-port")
+                    command_line.check_port_is_free("master", host, port, "--master-bind-port")
             self.parsed = True
             return options
 
@@ -423,42 +414,3 @@ def _send_locusts_tables_to_the_log() -> None:
     """Print one table at the end, ours: locust prints three more even when its log is a file."""
     tables = logging.getLogger("locust.stats_logger")
     tables.handlers = logging.getLogger().handlers
-
-
-def _check_numbers(options: Namespace) -> None:
-    wrong = None
-    if options.num_users is not None and options.num_users < 1:
-        wrong = f"--users {options.num_users}: write a whole number, 1 or more"
-    elif options.spawn_rate is not None and not 0 < options.spawn_rate < float("inf"):
-        wrong = f"--spawn-rate {options.spawn_rate}: write users per second, more than 0"
-    elif options.run_time is not None and options.run_time <= 0:
-        wrong = f"--run-time {options.run_time}: write a duration such as 30s, 5m or 1h30m"
-    elif options.seed is not None and options.seed < 0:
-        wrong = f"--seed {options.seed}: write a whole number, 0 or more"
-    if wrong:
-        raise ConfigurationError(wrong)
-
-
-def _check_tags(environment: Environment) -> None:
-    options = _options(environment)
-    tasks = [task for user in environment.user_classes for task in user.tasks]
-    known = {tag for task in tasks for tag in getattr(task, "locust_tag_set", ())}
-    unknown = {*(options.tags or ()), *(options.exclude_tags or ())} - known
-    if unknown:
-        raise ConfigurationError(
-            f"unknown tags: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
-        )
-
-
-def _check_port_is_free(what: str, host: str, port: int, option: str) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("" if host == "*" else host, port))
-        except OverflowError:
-            raise ConfigurationError(f"{option} {port}: a port is 1 to 65535") from None
-        except OSError as error:
-            raise ConfigurationError(
-                f"the {what} cannot listen on {host}:{port} ({error.strerror}); "
-                f"stop what is there or choose another with {option}"
-            ) from None
