@@ -17,6 +17,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, ParamSpec
 
 import gevent
@@ -28,9 +29,11 @@ from locust.exception import StopTest
 from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
+import msgspec
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from msgspec import Struct
 
 from harness import (
     ConfigurationError,
@@ -45,7 +48,7 @@ from harness import (
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
 from harness.recorder import Recorder
-from harness.runfolder import DeviceCounts
+from harness.runfolder import ConnectionCounts, DeviceCounts
 from harness.session import Origin, answers
 from harness.settings import Settings, load, redacted
 from harness.user import Shared, share, shared_in
@@ -97,6 +100,17 @@ def _configuring(listener: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
+class Finished(Struct, frozen=True):
+    """A worker's last word: its users have stopped, and all that they did has been reported."""
+
+    devices: DeviceCounts = DeviceCounts()
+    connections: ConnectionCounts = ConnectionCounts()
+
+    def __add__(self, other: Finished) -> Finished:
+        """Add what another worker said."""
+        return Finished(self.devices + other.devices, self.connections + other.connections)
+
+
 class Lifecycle:
     """One process's part in its runs: a headless process makes one, the web UI any number."""
 
@@ -110,7 +124,7 @@ class Lifecycle:
         self.asked_seed: int | None = None
         self.asked_run_id: str | None = None
         self.took_part: set[str] = set()
-        self.reported: dict[str, DeviceCounts] = {}
+        self.reported: dict[str, Finished] = {}
         self.finished = False
         self.parsed = False
 
@@ -221,16 +235,17 @@ class Lifecycle:
         """Delete what is left on the server, then close the record or report to the master."""
         runner = environment.runner
         if not isinstance(runner, MasterRunner):
-            counts = self._cleaned_up(environment)
+            ended = Finished(self._cleaned_up(environment), _connections(environment))
         if isinstance(runner, WorkerRunner):
-            self._report(runner, counts)
+            self._report(runner, ended)
         elif self.recorder is not None:
             if isinstance(runner, MasterRunner):
-                counts = sum(self.reported.values(), DeviceCounts())
+                ended = sum(self.reported.values(), Finished())
             gevent.killall([self.progress] if self.progress else [])
             environment.process_exit_code = 3  # should the files be impossible to write
             recorder, self.recorder = self.recorder, None
-            summary = recorder.close(counts, len(self.took_part - self.reported.keys()))
+            lost_workers = len(self.took_part - self.reported.keys())
+            summary = recorder.close(ended.devices, ended.connections, lost_workers)
             environment.process_exit_code = summary.exit_code
             if _options(environment).headless:
                 terminal.print_summary(summary, recorder.folder, sys.stdout)
@@ -260,7 +275,7 @@ class Lifecycle:
         self.finished = False
         runner.stop()
         if not self.finished:
-            self._report(runner, DeviceCounts())
+            self._report(runner, Finished())
 
     def on_worker_quitting(self, environment: Environment, **_: object) -> None:
         """Finish before this worker says goodbye: the master forgets whoever has said it."""
@@ -276,8 +291,8 @@ class Lifecycle:
             self.took_part.add(client_id)
 
     def on_finished_message(self, msg: Any, **_: object) -> None:
-        """Take down what a worker did with its devices."""
-        self.reported.setdefault(msg.node_id, DeviceCounts(**msg.data))
+        """Take down what a worker did with its devices and connections."""
+        self.reported.setdefault(msg.node_id, msgspec.convert(msg.data, Finished))
 
     def _cleaned_up(self, environment: Environment) -> DeviceCounts:
         try:
@@ -289,19 +304,12 @@ class Lifecycle:
             registered=devices.registered, deleted=devices.deleted, left_behind=left_behind
         )
 
-    def _report(self, runner: WorkerRunner, counts: DeviceCounts) -> None:
+    def _report(self, runner: WorkerRunner, ended: Finished) -> None:
         """Send the last statistics ahead of the word that there are no more to come."""
         last: dict[str, Any] = {}
         runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
         runner.send_message("stats", last)
-        runner.send_message(
-            FINISHED,
-            {
-                "registered": counts.registered,
-                "deleted": counts.deleted,
-                "left_behind": counts.left_behind,
-            },
-        )
+        runner.send_message(FINISHED, msgspec.to_builtins(ended))
         self.finished = True
 
     def _check_target(self, host: str | None) -> None:
@@ -404,6 +412,15 @@ class Lifecycle:
 def _options(environment: Environment) -> Namespace:
     assert isinstance(environment.parsed_options, Namespace)
     return environment.parsed_options
+
+
+def _connections(environment: Environment) -> ConnectionCounts:
+    try:
+        origins = shared_in(environment).origins.values()
+    except KeyError:  # stopped before it was started
+        return ConnectionCounts()
+    made = (ConnectionCounts(**asdict(origin.connecting)) for origin in origins)
+    return sum(made, ConnectionCounts())
 
 
 def _take_no_users(user_classes_count: dict[str, int], **_: object) -> None:

@@ -15,7 +15,15 @@ from locust.runners import MasterRunner
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter, StatsEntry
 
 from harness import data, runfolder
-from harness.runfolder import DeviceCounts, EndpointFigures, Figures, Manifest, Summary, Total
+from harness.runfolder import (
+    ConnectionCounts,
+    DeviceCounts,
+    EndpointFigures,
+    Figures,
+    Manifest,
+    Summary,
+    Total,
+)
 from harness.settings import Settings, redacted
 from harness.verdict import judge
 
@@ -63,11 +71,14 @@ class Recorder:
         )
         self.history = gevent.spawn(self.locust_files.stats_writer)
 
-    def close(self, devices: DeviceCounts, lost_workers: int) -> Summary:
+    def close(
+        self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
+    ) -> Summary:
         """Write down what is known at the end, and return it.
 
         Args:
             devices: what became of the devices that the run registered.
+            connections: what the users' connections cost.
             lost_workers: how many workers took part and did not report their end.
         """
         self.history.kill()
@@ -81,7 +92,7 @@ class Recorder:
         host = self.environment.host or ""
         report = report.replace(host, redacted(host)) if host else report
         (self.folder / "locust.html").write_text(report, encoding="utf-8")
-        summary = self._summary(devices, lost_workers)
+        summary = self._summary(devices, connections, lost_workers)
         runfolder.write(self.folder, summary)
         return summary
 
@@ -100,7 +111,9 @@ class Recorder:
         for entry in (stats.total, *stats.entries.values()):
             entry.start_time = max(entry.start_time, self.started_s)
 
-    def _summary(self, devices: DeviceCounts, lost_workers: int) -> Summary:
+    def _summary(
+        self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
+    ) -> Summary:
         stats = self.environment.stats
         assert self.environment.runner is not None
         exceptions = sum(row["count"] for row in self.environment.runner.exceptions.values())
@@ -125,6 +138,7 @@ class Recorder:
                 for row in rows
             ],
             devices=devices,
+            connections=connections,
         )
 
 

@@ -101,6 +101,26 @@ class DeviceCounts(Struct, frozen=True, kw_only=True):
         )
 
 
+class ConnectionCounts(Struct, frozen=True, kw_only=True):
+    """What the users' connections cost, as far as their client tells: our own does.
+
+    `reconnects` are those that a server had closed while they were kept; `connecting_ms` is the
+    time that opening all of them took, in sum. It stands in the response times too.
+    """
+
+    opened: int = 0
+    reconnects: int = 0
+    connecting_ms: float = 0.0
+
+    def __add__(self, other: ConnectionCounts) -> ConnectionCounts:
+        """Add the counts of another process."""
+        return ConnectionCounts(
+            opened=self.opened + other.opened,
+            reconnects=self.reconnects + other.reconnects,
+            connecting_ms=self.connecting_ms + other.connecting_ms,
+        )
+
+
 class Summary(Struct, frozen=True, kw_only=True):
     """`summary.json`: the result. `reasons` are sentences; there are none when all went well."""
 
@@ -111,6 +131,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     total: Total
     endpoints: list[EndpointFigures]
     devices: DeviceCounts
+    connections: ConnectionCounts
 
 
 def new_run_id(now: datetime.datetime | None = None) -> str:

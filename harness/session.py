@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json as json_module
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import perf_counter, time
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
@@ -28,12 +29,28 @@ TARGETS_KEPT = 4096
 POST_IDLE_S = 1.0  # less than common servers keep an idle connection; gunicorn's threads: 2 s
 
 
+@dataclass(slots=True)
+class Connecting:
+    """What the connections of all users cost.
+
+    Attributes:
+        opened: how many came about.
+        reconnects: how many because the server had closed a kept one.
+        connecting_ms: time that opening them took, in sum.
+    """
+
+    opened: int = 0
+    reconnects: int = 0
+    connecting_ms: float = 0.0
+
+
 class Origin:
     """Where the requests of all users go, and the part of each request that never changes.
 
     Attributes:
         url: base URL without credentials.
         endpoint: where connections go.
+        connecting: counts the connections that were opened.
     """
 
     def __init__(self, base_url: str, settings: Settings) -> None:
@@ -42,6 +59,7 @@ class Origin:
         assert url.hostname is not None
         port = url.port or DEFAULT_PORTS[url.scheme]
         self.url = redacted(base_url)
+        self.connecting = Connecting()
         verify, ca_file = settings.tls_verify, settings.tls_ca_file
         self.endpoint = Endpoint(
             host=url.hostname,
@@ -101,7 +119,7 @@ class Session:
     """The client of one user; locust's `request` event fires once for each request.
 
     Attributes:
-        reconnects: requests sent again because the server had closed the kept connection.
+        reconnects: idempotent requests that the server's closing of the kept connection met.
         connect_ms: time that the last request spent on a new connection, 0.0 on a kept one.
     """
 
@@ -211,19 +229,26 @@ class Session:
                 except Fault as fault:
                     if not (fault.unanswered and idempotent):
                         raise
-                    self.reconnects += 1  # RFC 9110, 9.2.2: sent again, once
+                    self._count_reconnect()  # RFC 9110, 9.2.2: sent again, once
                 else:
                     self._start = connection.started
                     self._put_back(connection)
                     return answer
             else:
-                self.reconnects += idempotent
                 connection.close()
+                if idempotent:
+                    self._count_reconnect()
         connection = Connection(self._origin.endpoint)
         self.connect_ms = (perf_counter() - start) * 1000
+        self._origin.connecting.opened += 1
+        self._origin.connecting.connecting_ms += self.connect_ms
         answer = self._answer_on(connection, wire)
         self._put_back(connection)
         return answer
+
+    def _count_reconnect(self) -> None:
+        self.reconnects += 1
+        self._origin.connecting.reconnects += 1
 
     def _put_back(self, connection: Connection) -> None:
         if connection.can_be_kept and self._connection is None:

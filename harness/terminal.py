@@ -76,6 +76,13 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
         f"devices: {devices.registered} registered, {devices.deleted} deleted, "
         f"{devices.left_behind} left behind"
     )
+    connections = summary.connections
+    if connections.opened:
+        mean_ms = connections.connecting_ms / connections.opened
+        console.print(
+            f"connections: {connections.opened} opened, in {mean_ms:.1f} ms on average; "
+            f"{connections.reconnects} reconnects"
+        )
     console.print(f"results: {folder}/", markup=False, soft_wrap=True)
 
 

@@ -24,6 +24,7 @@ def test_two_workers_lose_no_request_and_leave_no_device(commands, notice_server
     assert run.exit_code == 0, run.stdout + run.stderr
     assert sum(run.requests.values()) == counted(notice_server)
     assert run.summary["devices"] == {"registered": 40, "deleted": 40, "left_behind": 0}
+    assert run.summary["connections"]["opened"] >= 40
     assert run.manifest["workers"] == 2
     assert notice_server.devices == {}
 

@@ -65,6 +65,9 @@ def test_a_run_leaves_a_folder_and_nothing_on_the_server(commands, notice_server
     assert manifest["host"] == notice_server.url
     assert manifest["task_mix"]["search_notices"] == manifest["task_mix"]["browse_pages"] == 3
     assert run.summary["devices"] == {"registered": 20, "deleted": 20, "left_behind": 0}
+    connections = run.summary["connections"]
+    assert connections["opened"] == 20 + connections["reconnects"]
+    assert connections["connecting_ms"] > 0
     assert notice_server.devices == {}
     with (run.folder / "locust_stats.csv").open() as stream:
         rows = {f"{row['Type']} {row['Name']}".strip(): row for row in csv.DictReader(stream)}

@@ -15,6 +15,7 @@ import pytest
 
 from harness import ConfigurationError, __version__, runfolder
 from harness.runfolder import (
+    ConnectionCounts,
     DeviceCounts,
     EndpointFigures,
     Figures,
@@ -71,6 +72,7 @@ SUMMARY = Summary(
     total=Total(whole_run=FIGURES),
     endpoints=[EndpointFigures(method="GET", name="/x?q", whole_run=NONE)],
     devices=DeviceCounts(registered=5, deleted=4, left_behind=1),
+    connections=ConnectionCounts(opened=4, reconnects=2, connecting_ms=6.0),
 )
 
 
@@ -219,9 +221,10 @@ def test_a_file_that_is_cut_off_is_not_taken_for_a_result(tmp_path: Path, conten
 # Units.
 
 COUNTS = {"requests", "failures", "registered", "deleted", "left_behind", "exit_code"}
-COUNTS |= {"seed", "users", "workers", "whole_run", "total"}
+COUNTS |= {"opened", "reconnects", "seed", "users", "workers", "whole_run", "total"}
 UNITS = ("_ms", "_s", "_per_s", "_ratio")
-STRUCTS = (Manifest, Figures, EndpointFigures, Total, DeviceCounts, Summary, Versions)
+PARTS = (Figures, EndpointFigures, Total, DeviceCounts, ConnectionCounts, Versions)
+STRUCTS = (Manifest, Summary, *PARTS)
 
 
 @pytest.mark.parametrize("struct", STRUCTS)
@@ -251,6 +254,10 @@ def test_counts_of_processes_add_up() -> None:
     assert one + two == two + one == DeviceCounts(registered=6, deleted=3, left_behind=2)
     total = DeviceCounts(registered=10, deleted=6, left_behind=4)
     assert sum([one, one], DeviceCounts()) == total
+    opened = ConnectionCounts(opened=2, reconnects=1, connecting_ms=2.5)
+    assert sum([opened] * 2, ConnectionCounts()) == ConnectionCounts(
+        opened=4, reconnects=2, connecting_ms=5.0
+    )
 
 
 def test_versions_are_those_that_run() -> None:

@@ -12,7 +12,14 @@ import msgspec
 import pytest
 
 from harness.contract import ENDPOINTS
-from harness.runfolder import DeviceCounts, EndpointFigures, Figures, Summary, Total
+from harness.runfolder import (
+    ConnectionCounts,
+    DeviceCounts,
+    EndpointFigures,
+    Figures,
+    Summary,
+    Total,
+)
 from harness.terminal import print_summary, progress_line
 
 FOLDER = Path("results/20200920-100000-ab12")
@@ -47,6 +54,7 @@ def summary(each: Figures, reasons: tuple[str, ...] = ()) -> Summary:
         total=Total(whole_run=each),
         endpoints=rows,
         devices=DeviceCounts(registered=5, deleted=4, left_behind=1),
+        connections=ConnectionCounts(opened=4, reconnects=2, connecting_ms=6.0),
     )
 
 
@@ -98,12 +106,18 @@ def test_a_piped_table_fits_eighty_columns_without_colour(each: Figures) -> None
 def test_reasons_devices_and_folder_follow_the_table() -> None:
     reasons = ("3 of 600 requests failed", "1 devices may still be on [the] server")
     lines = shown(summary(figures(), reasons))
-    assert lines[-5:] == [
+    assert lines[-6:] == [
         "",
         *reasons,
         "devices: 5 registered, 4 deleted, 1 left behind",
+        "connections: 4 opened, in 1.5 ms on average; 2 reconnects",
         f"results: {FOLDER}/",
     ]
+
+
+def test_a_client_that_does_not_tell_of_its_connections_has_no_line_for_them() -> None:
+    result = msgspec.structs.replace(summary(figures()), connections=ConnectionCounts())
+    assert not [line for line in shown(result) if line.startswith("connections")]
 
 
 def test_a_long_folder_stays_in_one_line_to_be_copied() -> None:
