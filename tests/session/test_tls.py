@@ -15,9 +15,11 @@ from session.raw_servers import (
     Client,
     Server,
     answer,
+    let_it_be_read,
     no_more_open_files,
     sends,
     stalls_after,
+    wait_for,
 )
 
 from harness import connection as connection_module
@@ -144,7 +146,7 @@ def test_a_kept_connection_that_was_closed(
     client = connect(server.url, tls_ca_file=authority.ca)
     for _ in range(4):
         client.session.request(method, "/", data=b"x")
-        gevent.sleep(0.05)
+        wait_for(lambda: server.closed == server.connections, "the server closed it")
     assert client.problems == [None] * 4
     assert len(server.requests) == server.connections == 4
 
@@ -158,7 +160,7 @@ def test_garbage_on_an_idle_connection(
 ) -> None:
     def behave(connection: ssl.SSLSocket, _number: int) -> bool:
         connection.sendall(OK)
-        gevent.sleep(0.01)
+        let_it_be_read(connection)
         with socket.socket(fileno=connection.detach()) as below:
             below.sendall(b"\xff" * 100)
         return False
@@ -168,7 +170,7 @@ def test_garbage_on_an_idle_connection(
     with no_more_open_files(but=2):
         for _ in range(3):
             client.session.request(method, "/", data=b"x")
-            gevent.sleep(0.02)
+            wait_for(lambda: server.closed == server.connections, "the server closed it")
         assert client.problems == [None] * 3
     assert len(server.requests) == 3
 
@@ -218,7 +220,7 @@ def test_an_answer_up_to_the_end_of_tls(
         return False
 
     server = serve(behave, tls=authority.server_context())
-    client = connect(server.url, tls_ca_file=authority.ca, answer_timeout_s=1.0)
+    client = connect(server.url, tls_ca_file=authority.ca)
     assert client.session.get("/").content == b"to the end"
     assert client.problems == [None]
 
