@@ -51,7 +51,7 @@ def send_the_mix(client: Client, count: int = 30, seed: int = 1, idle_s: float =
 
 
 def await_health(url: str, log: Path) -> None:
-    latest = time.monotonic() + 20
+    latest = time.monotonic() + 60
     while time.monotonic() < latest:
         with contextlib.suppress(urllib.error.URLError, OSError):
             urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
