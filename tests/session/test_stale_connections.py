@@ -16,6 +16,7 @@ from session.raw_servers import (
     let_it_be_read,
     no_more_open_files,
     reset,
+    resets_after,
     sends,
     wait_for,
 )
@@ -169,6 +170,41 @@ def test_half_an_answer_on_a_kept_connection_is_a_failure(
     server.behave = sends(OK)
     act(client, method, 2)
     assert client.problems[2] is None
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+@pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\nX: ", OK[:-1]])
+def test_half_an_answer_and_a_reset_on_a_kept_connection_is_a_failure(
+    method: str, part: bytes, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "GET", 0)
+    server.behave = resets_after(part)
+    act(client, method, 1)
+    assert client.problems == [None, "connection reset"]
+    assert len(server.requests) == 2
+    assert client.session.reconnects == 0
+    server.behave = sends(OK)
+    act(client, method, 2)
+    assert client.problems[2] is None
+    assert (server.connections, client.session.reconnects) == (2, 0)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_a_reset_instead_of_an_answer_on_a_kept_connection(
+    method: str, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """No byte came: an idempotent request is sent again, once, and a POST is not."""
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "GET", 0)
+    server.behave = resets_after(b"")
+    act(client, method, 1)
+    assert client.problems == [None, "connection reset"]
+    again = method != "POST"
+    assert len(server.requests) == 2 + again
+    assert client.session.reconnects == again
 
 
 def test_an_answer_timeout_on_a_kept_connection_is_not_sent_again(

@@ -52,6 +52,27 @@ def test_a_private_authority_is_accepted_when_told(
     assert problem(client) is None
 
 
+def test_ipv6(
+    serve: Callable[..., Server], connect: Callable[..., Client], authority: Authority
+) -> None:
+    """The certificate is for the address without its brackets, the Host header has them."""
+    server = serve(sends(OK, keeps=True), host="::1", tls=authority.server_context())
+    client = connect(server.url, tls_ca_file=authority.ca)
+    assert server.url == f"https://[::1]:{server.port}"
+    for _ in range(3):
+        assert problem(client) is None
+    assert f"\r\nHost: [::1]:{server.port}\r\n".encode() in server.requests[0]
+    assert server.connections == 1
+
+
+def test_an_ipv6_address_that_the_certificate_does_not_name_is_refused(
+    serve: Callable[..., Server], connect: Callable[..., Client], authority: Authority
+) -> None:
+    server = serve(sends(OK), host="::1", tls=authority.server_context("wrong_name"))
+    assert problem(connect(server.url, tls_ca_file=authority.ca)) == FAILED
+    assert server.requests == []
+
+
 def test_a_wrong_host_name_is_refused(
     serve: Callable[..., Server], connect: Callable[..., Client], authority: Authority
 ) -> None:
