@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import errno
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
 
+from gevent.monkey import get_original
+
 import pytest
 from session.raw_servers import OK, Client, Server, no_more_open_files, sends
 
-from harness import connection as connection_module
 from harness.settings import PROJECT_DIR
 
 NO_PORT = "generator: no local port left"
 NO_FILE = "generator: too many open files"
-UNKNOWN_FAMILY = 200
 
 HUNGRY = """
 import json, os, resource, sys
@@ -65,13 +64,6 @@ def test_too_many_open_files() -> None:
     assert problems_of_a_hungry_process("127.0.0.1") == [None, NO_FILE, NO_FILE, None]
 
 
-class NoPortLeft(socket.socket):
-    """As if all local ports were taken."""
-
-    def connect_ex(self, _address: object) -> int:
-        return errno.EADDRNOTAVAIL
-
-
 def test_no_local_port_left(
     serve: Callable[..., Server],
     connect: Callable[..., Client],
@@ -80,7 +72,8 @@ def test_no_local_port_left(
     server = serve(sends(OK))
     client = connect(server.url)
     with no_more_open_files(), monkeypatch.context() as patch:
-        patch.setattr(connection_module, "raw_socket", NoPortLeft)
+        raw_socket = get_original("socket", "socket")
+        patch.setattr(raw_socket, "connect_ex", lambda *_: errno.EADDRNOTAVAIL)
         client.session.get("/")
     client.session.get("/")
     assert client.problems == [NO_PORT, None]
