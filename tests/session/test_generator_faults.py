@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from harness.settings import PROJECT_DIR
 
 NO_PORT = "generator: no local port left"
 NO_FILE = "generator: too many open files"
+UNKNOWN_FAMILY = 200
 
 HUNGRY = """
 import json, os, resource, sys
@@ -78,3 +80,52 @@ def test_no_local_port_left(
     client.session.get("/")
     assert client.problems == [NO_PORT, None]
     assert len(server.requests) == 1
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, tuple[str, int]]) -> None:
+    """Let every name have these addresses."""
+    found = [(family, socket.SOCK_STREAM, 6, "", address) for family, address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: found)
+
+
+def test_a_name_without_a_free_file_is_no_unknown_name() -> None:
+    """The resolver has to open files, too; what is remembered of a name is over after 5 s."""
+    found = problems_of_a_hungry_process("localhost", 5.5)
+    assert found == [None, NO_FILE, NO_FILE, None]
+
+
+def test_an_address_of_a_family_that_is_switched_off_is_passed_over(
+    serve: Callable[..., Server],
+    connect: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine without IPv6 refuses the socket itself: no sign of too many open files."""
+    server = serve(sends(OK))
+    resolve_to(
+        monkeypatch, (UNKNOWN_FAMILY, ("::1", server.port)), (2, ("127.0.0.1", server.port))
+    )
+    client = connect(f"http://two-families.example:{server.port}")
+    client.session.get("/")
+    assert client.problems == [None]
+
+
+def test_only_addresses_that_this_machine_cannot_use(
+    connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, (UNKNOWN_FAMILY, ("::1", 80)))
+    client = connect("http://other-family.example")
+    client.session.get("/")
+    assert client.problems == ["host unreachable"]
+
+
+def test_a_refusal_says_more_than_an_address_that_this_machine_cannot_use(
+    connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without IPv6 tries ::1 last; the server on 127.0.0.1 is what is missing."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        resolve_to(monkeypatch, (2, ("127.0.0.1", port)), (UNKNOWN_FAMILY, ("::1", port)))
+        client = connect(f"http://two-families.example:{port}")
+        client.session.get("/")
+    assert client.problems == ["connection refused"]

@@ -8,6 +8,7 @@ import pytest
 from session.raw_servers import OK, Client, Server, answer, sends
 
 from harness import contract
+from harness.clients import redirect_text
 
 REDIRECT = "redirect: expected status 200, got 302 to "
 HERE, HOST, ELSEWHERE = "another path of this server", "http of this host", "another host"
@@ -145,3 +146,19 @@ def test_the_answer_to_head_ends_with_its_head(
     server.behave = sends(OK, keeps=True)
     assert client.session.get("/").content == b"ok"
     assert client.problems == [None if status == 200 else "status 404", None]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "location", "whither"),
+    [
+        ("http://a.example", "http://a.example:80/b", HERE),
+        ("https://a.example:443", "https://a.example/b", HERE),
+        ("http://a.example:8000", "HTTP://A.Example:8000/b", HERE),
+        ("http://a.example:8000", "http://a.example:port/b", HOST),
+        ("http://a.example", "x-7f3a://a.example/b", "nowhere"),
+        ("http://a.example", "mailto:kim@a.example", "nowhere"),
+    ],
+)
+def test_one_address_in_two_spellings_is_one(base_url: str, location: str, whither: str) -> None:
+    """And no scheme of the server's invention gets into the text."""
+    assert redirect_text(200, 302, location, base_url) == REDIRECT + whither
