@@ -99,7 +99,7 @@ class Commands:
         return self.finish(self.start("-m", "harness", *arguments, **env))
 
 
-def wait_until(true: Callable[[], object], what: str, timeout_s: float = 20) -> None:
+def wait_until(true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
     latest = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > latest:

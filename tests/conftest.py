@@ -54,7 +54,7 @@ def make_user(
                 host=notice_server.url,
             )
             environment.create_local_runner()
-            timeouts = {"connect_timeout_s": 1.0, "answer_timeout_s": 1.0}
+            timeouts = {"connect_timeout_s": 10.0, "answer_timeout_s": 10.0}
             told = Settings(**{**timeouts, "http_client": http_client, **settings})
             share(environment, Shared(told, SEED_VOCABULARY, seed=1))
         NoticeUser.host = notice_server.url

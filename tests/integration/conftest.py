@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +18,12 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
     here = psutil.Process()
     before = set(here.children(recursive=True))
     yield Commands(tmp_path)
-    left = {
-        process: " ".join(process.cmdline())
-        for process in here.children(recursive=True)
-        if process not in before and process.status() != psutil.STATUS_ZOMBIE
-    }
-    for process in left:
-        process.kill()
+    left = {}
+    for process in here.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while we looked
+            if process not in before and process.status() != psutil.STATUS_ZOMBIE:
+                left[process] = " ".join(process.cmdline())
+                process.kill()
     assert not left, f"left behind: {list(left.values())}"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import select
 import socket
 import ssl
 import struct
+import termios
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import gevent
@@ -36,6 +39,7 @@ class Server:
         self.behave = behave
         self.requests: list[bytes] = []
         self.connections = 0
+        self.closed = 0
         self._tls = tls
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, 0), family=family, backlog=256)
@@ -68,6 +72,7 @@ class Server:
             pass
         finally:
             connection.close()
+            self.closed += 1
 
 
 def read_request(connection: socket.socket) -> bytes:
@@ -145,11 +150,24 @@ def answers_after(pause_s: float, raw: bytes = OK) -> Behaviour:
 def resets_after(raw: bytes) -> Behaviour:
     def behave(connection: socket.socket, _number: int) -> bool:
         connection.sendall(raw)
-        gevent.sleep(0.05)  # let it be read, or the reset takes it away
+        let_it_be_read(connection)
         reset(connection)
         return False
 
     return behave
+
+
+def let_it_be_read(connection: socket.socket) -> None:
+    """Wait until the client has read what was sent: a reset would take it away."""
+    wait_for(lambda: unacknowledged(connection) == 0, "the client's system has all")
+    for _ in range(2):  # the loop polls: the client gets to read what lies there
+        wait_write(connection.fileno())
+
+
+def unacknowledged(connection: socket.socket) -> int:
+    """Return how many bytes were sent that the other end has not confirmed."""
+    raw = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int(struct.unpack("i", raw)[0])
 
 
 def reset(connection: socket.socket) -> None:
@@ -210,11 +228,34 @@ class Client:
         ]
 
 
+def wait_for(true: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+    """Let the other greenlets run until something is true."""
+    latest = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < latest, f"not within {timeout_s} s: {what}"
+        gevent.sleep(0.001)
+
+
+@contextlib.contextmanager
+def nobody_accepts() -> Iterator[int]:
+    """Listen with a queue that is full; yield the port."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        select.select([listener], [], [], 30)  # one is in the queue, which is full then
+        yield listener.getsockname()[1]
+
+
 def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def wait_for_open_files(most: int, timeout_s: float = 5.0) -> int:
+def wait_for_open_files(most: int, timeout_s: float = 30.0) -> int:
     """Give both sides time to close what they close; return how many files are open then."""
     latest = time.monotonic() + timeout_s
     while (count := open_files()) > most and time.monotonic() < latest:

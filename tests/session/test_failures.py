@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from session.raw_servers import (
@@ -17,6 +15,7 @@ from session.raw_servers import (
     answer,
     answers_after,
     no_more_open_files,
+    nobody_accepts,
     resets_after,
     sends,
     stalls_after,
@@ -101,13 +100,18 @@ FAILURES: dict[str, tuple[Behaviour, str]] = {
 }
 
 
+def patience_s(expected: str) -> float:
+    """Return a short time for a server that stalls, and for others one that no noise exceeds."""
+    return 0.5 if expected == names.ANSWER_TIMEOUT else 30.0
+
+
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_failure_has_its_name_and_the_next_request_works(
     name: str, serve: Callable[..., Server], connect: Callable[..., Client]
 ) -> None:
     behave, expected = FAILURES[name]
     server = serve(behave)
-    client = connect(server.url, answer_timeout_s=0.5)
+    client = connect(server.url, answer_timeout_s=patience_s(expected))
     assert not client.session.send(contract.list_boards())
     server.behave = sends(RIGHT)
     assert client.session.send(contract.list_boards())
@@ -121,7 +125,7 @@ def test_a_failure_on_a_kept_connection_has_the_same_name(
 ) -> None:
     behave, expected = FAILURES[name]
     server = serve(sends(RIGHT, keeps=True))
-    client = connect(server.url, answer_timeout_s=0.5)
+    client = connect(server.url, answer_timeout_s=patience_s(expected))
     assert client.session.send(contract.list_boards())
     server.behave = behave
     assert not client.session.send(contract.list_boards())
@@ -131,10 +135,9 @@ def test_a_failure_on_a_kept_connection_has_the_same_name(
 
 
 def test_nobody_listens(connect: Callable[..., Client]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    client = connect(f"http://127.0.0.1:{port}")
-    with no_more_open_files():
+    with socket.socket() as silent, no_more_open_files():
+        silent.bind(("127.0.0.1", 0))  # so that nobody else gets the port meanwhile
+        client = connect(f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert not client.session.send(contract.list_boards())
     assert client.problems == [names.REFUSED]
 
@@ -151,26 +154,10 @@ def test_a_name_that_is_none(host: str) -> None:
         Connection(Endpoint(host, 80, None, 1.0, 1.0))
 
 
-@contextlib.contextmanager
-def nobody_accepts() -> Iterator[int]:
-    """Listen with a queue that is full; yield the port."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        with pytest.raises(TimeoutError):
-            for _ in range(20):
-                address = listener.getsockname()
-                stack.enter_context(socket.create_connection(address, timeout=0.3))
-        yield address[1]
-
-
 def test_a_connect_timeout(connect: Callable[..., Client]) -> None:
     with nobody_accepts() as port, no_more_open_files():
-        client = connect(f"http://127.0.0.1:{port}", connect_timeout_s=0.2, answer_timeout_s=30)
-        start = time.monotonic()
+        client = connect(f"http://127.0.0.1:{port}", connect_timeout_s=0.3)
         assert not client.session.send(contract.list_boards())
-        assert time.monotonic() - start < 5
     assert client.problems == [names.CONNECT_TIMEOUT]
     assert client.fired[0]["response_time"] > 150
 
@@ -178,8 +165,8 @@ def test_a_connect_timeout(connect: Callable[..., Client]) -> None:
 def test_the_answer_timeout_is_for_each_request_anew(
     serve: Callable[..., Server], connect: Callable[..., Client]
 ) -> None:
-    server = serve(answers_after(0.2))
-    client = connect(server.url, answer_timeout_s=0.5)
+    server = serve(answers_after(0.3))
+    client = connect(server.url, answer_timeout_s=1.0)
     for _ in range(5):
         client.session.get("/")
     assert client.problems == [None] * 5
@@ -194,9 +181,7 @@ def test_the_answer_timeout_still_holds_on_the_hundredth_request(
     for _ in range(100):
         client.session.get("/")
     server.behave = stalls_after(b"")
-    start = time.monotonic()
     client.session.get("/")
-    assert time.monotonic() - start < 5
     assert client.problems == [None] * 100 + [names.ANSWER_TIMEOUT]
     assert client.fired[-1]["response_time"] > 400
 

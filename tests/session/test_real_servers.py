@@ -58,7 +58,7 @@ def send_the_mix_slowly(client: Client, seed: int, idle_s: list[float]) -> None:
 
 
 def await_health(url: str, log: Path) -> None:
-    latest = time.monotonic() + 20
+    latest = time.monotonic() + 60
     while time.monotonic() < latest:
         with contextlib.suppress(urllib.error.URLError, OSError):
             urllib.request.urlopen(f"{url}/healthz", timeout=1).close()

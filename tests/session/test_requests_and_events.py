@@ -11,7 +11,7 @@ from collections.abc import Callable
 from locust.exception import CatchResponseError
 
 import pytest
-from session.raw_servers import OK, Client, Server, answer, answers_after, sends
+from session.raw_servers import OK, Behaviour, Client, Server, answer, answers_after, sends
 
 from harness import contract
 from harness.session import Response
@@ -145,6 +145,48 @@ def test_the_fields_of_the_event(
         assert before <= event["start_time"] <= time.time()
     assert own["response"].json() == json.loads(BODY)
     assert own["response"].headers["content-length"] == str(len(BODY))
+
+
+TYPES = {
+    "request_type": str,
+    "name": str,
+    "response_time": float,
+    "response_length": int,
+    "response": Response,
+    "context": dict,
+    "exception": (CatchResponseError, type(None)),
+    "start_time": float,
+    "url": str,
+}
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        *(sends(answer(200, BODY)), sends(answer(500, BODY)), sends(answer(200, b"{}"))),
+        *(sends(b""), sends(b"garbage\r\n\r\n"), sends(answer(302, b"", "Location: /b"))),
+    ],
+    ids=["right", "another status", "another shape", "closed", "garbage", "redirect"],
+)
+def test_the_types_of_the_fields_are_the_same_however_it_ends(
+    behave: Behaviour, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """Plugins write them to databases and traces without a look."""
+    client = connect(serve(behave).url)
+    client.session.send(contract.list_boards())
+    client.session.get("/notice/list")
+    with client.session.get("/notice/list", catch_response=True) as response:
+        response.failure(ValueError("my own words"))
+    for event in client.fired:
+        assert {
+            name: isinstance(event[name], kind) for name, kind in TYPES.items()
+        } == dict.fromkeys(FIELDS, True)
+        assert event["context"] == {"user": "Kim"}
+        answered = event["response"]
+        assert event["response_length"] == len(answered.content) == len(answered.text.encode())
+        assert answered.url == event["url"] and answered.elapsed_ms == event["response_time"]
+        assert str(event["exception"]) or event["exception"] is None
+    assert len(client.fired) == 3
 
 
 def test_response_time_has_the_whole_answer_in_it(

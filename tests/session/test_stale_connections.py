@@ -8,7 +8,18 @@ from collections.abc import Callable
 import gevent
 
 import pytest
-from session.raw_servers import OK, Client, Server, answer, no_more_open_files, reset, sends
+from session.raw_servers import (
+    OK,
+    Client,
+    Server,
+    answer,
+    let_it_be_read,
+    no_more_open_files,
+    reset,
+    resets_after,
+    sends,
+    wait_for,
+)
 
 from harness import session
 from harness.wire import Connection
@@ -56,7 +67,8 @@ def test_a_server_that_closes_after_each_nth_answer(
         method = methods[number % len(methods)]
         act(client, method, number)
         sent.append((method, number))
-        gevent.sleep(2 * idle_s)
+        if idle_s and (number + 1) % close_after == 0:
+            wait_for(lambda: server.closed == server.connections, "the server closed it")
     assert client.problems == [None] * count
     again = [method for method, number in sent if number and number % close_after == 0]
     assert client.session.reconnects == len([method for method in again if method != "POST"])
@@ -84,7 +96,7 @@ def test_a_reset_between_two_requests(
 ) -> None:
     def behave(connection: socket.socket, _number: int) -> bool:
         connection.sendall(OK)
-        gevent.sleep(0.01)
+        let_it_be_read(connection)
         reset(connection)
         return False
 
@@ -92,7 +104,7 @@ def test_a_reset_between_two_requests(
     client = connect(server.url)
     for number in range(4):
         act(client, method, number)
-        gevent.sleep(0.03)
+        wait_for(lambda: server.closed == server.connections, "the server reset it")
     assert client.problems == [None] * 4
     assert server.connections == 4
     assert client.session.reconnects == (0 if method == "POST" else 3)
@@ -161,6 +173,41 @@ def test_half_an_answer_on_a_kept_connection_is_a_failure(
     assert client.problems[2] is None
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+@pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\nX: ", OK[:-1]])
+def test_half_an_answer_and_a_reset_on_a_kept_connection_is_a_failure(
+    method: str, part: bytes, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "GET", 0)
+    server.behave = resets_after(part)
+    act(client, method, 1)
+    assert client.problems == [None, "connection reset"]
+    assert len(server.requests) == 2
+    assert client.session.reconnects == 0
+    server.behave = sends(OK)
+    act(client, method, 2)
+    assert client.problems[2] is None
+    assert (server.connections, client.session.reconnects) == (2, 0)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_a_reset_instead_of_an_answer_on_a_kept_connection(
+    method: str, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """No byte came: an idempotent request is sent again, once, and a POST is not."""
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    act(client, "GET", 0)
+    server.behave = resets_after(b"")
+    act(client, method, 1)
+    assert client.problems == [None, "connection reset"]
+    again = method != "POST"
+    assert len(server.requests) == 2 + again
+    assert client.session.reconnects == again
+
+
 def test_an_answer_timeout_on_a_kept_connection_is_not_sent_again(
     serve: Callable[..., Server], connect: Callable[..., Client]
 ) -> None:
@@ -172,7 +219,7 @@ def test_an_answer_timeout_on_a_kept_connection_is_not_sent_again(
         return False
 
     server = serve(behave)
-    client = connect(server.url, answer_timeout_s=0.1)
+    client = connect(server.url, answer_timeout_s=0.5)
     act(client, "GET", 0)
     act(client, "GET", 1)
     assert client.problems == [None, "answer timeout"]
@@ -187,7 +234,7 @@ def test_what_came_unasked_is_not_taken_for_the_next_answer(
 
     def behave(connection: socket.socket, _number: int) -> bool:
         connection.sendall(OK)
-        gevent.sleep(0.01)
+        let_it_be_read(connection)
         connection.sendall(answer(408, b"too late", "Connection: close"))
         return False
 
@@ -195,7 +242,7 @@ def test_what_came_unasked_is_not_taken_for_the_next_answer(
     client = connect(server.url)
     for number in range(3):
         act(client, method, number)
-        gevent.sleep(0.03)
+        wait_for(lambda: server.closed == server.connections, "the server closed it")
     assert client.problems == [None] * 3
     assert server.connections == 3
 

@@ -15,9 +15,11 @@ from session.raw_servers import (
     Client,
     Server,
     answer,
+    let_it_be_read,
     no_more_open_files,
     sends,
     stalls_after,
+    wait_for,
 )
 
 from harness import contract
@@ -48,6 +50,27 @@ def test_a_private_authority_is_accepted_when_told(
     server = serve(sends(OK), tls=authority.server_context())
     client = connect(f"https://{host}:{server.port}", tls_ca_file=authority.ca)
     assert problem(client) is None
+
+
+def test_ipv6(
+    serve: Callable[..., Server], connect: Callable[..., Client], authority: Authority
+) -> None:
+    """The certificate is for the address without its brackets, the Host header has them."""
+    server = serve(sends(OK, keeps=True), host="::1", tls=authority.server_context())
+    client = connect(server.url, tls_ca_file=authority.ca)
+    assert server.url == f"https://[::1]:{server.port}"
+    for _ in range(3):
+        assert problem(client) is None
+    assert f"\r\nHost: [::1]:{server.port}\r\n".encode() in server.requests[0]
+    assert server.connections == 1
+
+
+def test_an_ipv6_address_that_the_certificate_does_not_name_is_refused(
+    serve: Callable[..., Server], connect: Callable[..., Client], authority: Authority
+) -> None:
+    server = serve(sends(OK), host="::1", tls=authority.server_context("wrong_name"))
+    assert problem(connect(server.url, tls_ca_file=authority.ca)) == FAILED
+    assert server.requests == []
 
 
 def test_a_wrong_host_name_is_refused(
@@ -144,7 +167,7 @@ def test_a_kept_connection_that_was_closed(
     client = connect(server.url, tls_ca_file=authority.ca)
     for _ in range(4):
         client.session.request(method, "/", data=b"x")
-        gevent.sleep(0.05)
+        wait_for(lambda: server.closed == server.connections, "the server closed it")
     assert client.problems == [None] * 4
     assert len(server.requests) == server.connections == 4
 
@@ -158,7 +181,7 @@ def test_garbage_on_an_idle_connection(
 ) -> None:
     def behave(connection: ssl.SSLSocket, _number: int) -> bool:
         connection.sendall(OK)
-        gevent.sleep(0.01)
+        let_it_be_read(connection)
         with socket.socket(fileno=connection.detach()) as below:
             below.sendall(b"\xff" * 100)
         return False
@@ -168,7 +191,7 @@ def test_garbage_on_an_idle_connection(
     with no_more_open_files(but=2):
         for _ in range(3):
             client.session.request(method, "/", data=b"x")
-            gevent.sleep(0.02)
+            wait_for(lambda: server.closed == server.connections, "the server closed it")
         assert client.problems == [None] * 3
     assert len(server.requests) == 3
 
@@ -218,7 +241,7 @@ def test_an_answer_up_to_the_end_of_tls(
         return False
 
     server = serve(behave, tls=authority.server_context())
-    client = connect(server.url, tls_ca_file=authority.ca, answer_timeout_s=1.0)
+    client = connect(server.url, tls_ca_file=authority.ca)
     assert client.session.get("/").content == b"to the end"
     assert client.problems == [None]
 

@@ -107,6 +107,12 @@ SEARCH_FAULTS = {
 }
 
 
+def patience(message):
+    """Return short timeouts for a server that stalls, and for others the usual ones."""
+    short = {"connect_timeout_s": 0.5, "answer_timeout_s": 0.5}
+    return short if message == "answer timeout" else {}
+
+
 def failures(user):
     return {
         str(error.error): error.occurrences for error in user.environment.stats.errors.values()
@@ -115,8 +121,8 @@ def failures(user):
 
 @pytest.mark.parametrize("fault", SEARCH_FAULTS)
 def test_a_wrong_answer_is_one_named_failure(make_user, notice_server, fault):
-    user = make_user()
     notice_server.faults[PAGE], message = SEARCH_FAULTS[fault]
+    user = make_user(**patience(message))
     search_notices(user)
     assert failures(user) == {message: 1}
     assert user.environment.stats.total.num_requests == 1
@@ -125,8 +131,8 @@ def test_a_wrong_answer_is_one_named_failure(make_user, notice_server, fault):
 
 @pytest.mark.parametrize("fault", SEARCH_FAULTS)
 def test_the_next_request_of_the_same_user_is_right_again(make_user, notice_server, fault):
-    user = make_user()
-    notice_server.faults[PAGE], _ = SEARCH_FAULTS[fault]
+    notice_server.faults[PAGE], message = SEARCH_FAULTS[fault]
+    user = make_user(**patience(message))
     search_notices(user)
     del notice_server.faults[PAGE]
     search_notices(user)
