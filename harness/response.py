@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json as json_module
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-from locust.exception import CatchResponseError
+from locust.exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    StopTest,
+    StopUser,
+)
 
 from harness.wire import Answer
+
+LEAVING = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Response:
@@ -22,18 +32,21 @@ class Response:
         elapsed_ms: response time.
     """
 
-    __slots__ = ("_answer", "_caught", "_fire", "_problem", "elapsed_ms", "meta", "url")
+    __slots__ = ("_answer", "_judged", "_problem", "_report", "elapsed_ms", "url")
 
     def __init__(self, answer: Answer | None, url: str, elapsed_ms: float) -> None:
         """Keep what came."""
         self._answer = answer
+        self._judged = False
+        self._problem: str | None = None
+        self._report: Callable[[str | None], None] | None = None
         self.url = url
         self.elapsed_ms = elapsed_ms
 
-    def prepare(self, fire: Any, caught: bool, problem: str | None) -> None:
-        """Get ready to report."""
-        self._fire, self._caught, self._problem = fire, caught, problem
-        self.meta: dict[str, Any] = {}
+    def await_verdict(self, problem: str | None, report: Callable[[str | None], None]) -> Response:
+        """Report at the end of a `with` block: this problem, unless the block says otherwise."""
+        self._problem, self._report = problem, report
+        return self
 
     @property
     def status_code(self) -> int:
@@ -69,22 +82,33 @@ class Response:
         return json_module.loads(self.content)
 
     def success(self) -> None:
-        """Let the request count as a success, whatever its status."""
-        self._problem = None
+        """Let the request count as a success, whatever its status.
+
+        Raises:
+            ValueError: it is counted already; only a `with` block with catch_response=True judges.
+        """
+        self._judge(None)
 
     def failure(self, problem: str | Exception) -> None:
-        """Let the request count as a failure under this text."""
-        self._problem = str(problem)
+        """Let the request count as a failure under this text.
 
-    def report(self) -> None:
-        """Fire the `request` event."""
-        problem = self._problem
-        exception = None if problem is None else CatchResponseError(problem)
-        self._fire(**self.meta, exception=exception)
+        Raises:
+            ValueError: it is counted already; only a `with` block with catch_response=True judges.
+        """
+        self._judge(str(problem))
+
+    def _judge(self, problem: str | None) -> None:
+        if self._report is None:
+            raise ValueError("only a with block with catch_response=True judges a response")
+        self._judged, self._problem = True, problem
 
     def __enter__(self) -> Response:
-        """Begin to judge."""
-        if not self._caught:
+        """Begin to judge.
+
+        Raises:
+            ValueError: the request was made without catch_response=True.
+        """
+        if self._report is None:
             raise ValueError("a with block needs catch_response=True")
         return self
 
@@ -94,10 +118,16 @@ class Response:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Report once, also when the block raised: that is a failure too."""
-        if error is not None and isinstance(error, Exception):
+        """Report once, however the block was left.
+
+        An error that is none of locust's ways to leave a task is a failure, unless the block had
+        come to a verdict before.
+        """
+        report, self._report = self._report, None
+        assert report is not None
+        if isinstance(error, Exception) and not isinstance(error, LEAVING) and not self._judged:
             self._problem = f"exception in the task: {type(error).__name__}"
-        self.report()
+        report(self._problem)
 
 
 def redirect_problem(expected: int, answer: Answer, base_url: str) -> str:
@@ -106,18 +136,27 @@ def redirect_problem(expected: int, answer: Answer, base_url: str) -> str:
 
 
 def redirect_text(expected: int, status: int, location: str, base_url: str) -> str:
-    """Say whether a redirect points to the same server, to https of it, or elsewhere."""
+    """Say whether a redirect points to the same server, to another port of it, or elsewhere."""
+    return f"redirect: expected status {expected}, got {status} to {_whither(location, base_url)}"
+
+
+def _whither(location: str, base_url: str) -> str:
     here = urlsplit(base_url)
     try:
         there = urlsplit(urljoin(base_url, location))
     except ValueError:
-        location, there = "", here
-    if not location:
-        whither = "nowhere"
-    elif not there.netloc or (there.scheme, there.netloc) == (here.scheme, here.netloc):
-        whither = "another path of this server"
-    elif there.hostname == here.hostname:
-        whither = f"{there.scheme} of this host"
-    else:
-        whither = "another host"
-    return f"redirect: expected status {expected}, got {status} to {whither}"
+        return "nowhere"
+    if not location or there.scheme not in DEFAULT_PORTS:
+        return "nowhere"
+    if there.hostname != here.hostname:
+        return "another host"
+    if there.scheme == here.scheme and _port(there) == _port(here):
+        return "another path of this server"
+    return f"{there.scheme} of this host"
+
+
+def _port(url: SplitResult) -> int | None:
+    try:
+        return url.port or DEFAULT_PORTS[url.scheme]
+    except ValueError:
+        return None

@@ -19,12 +19,11 @@ from urllib.parse import unquote, urlsplit
 from locust.exception import CatchResponseError
 
 from harness.contract import Request
-from harness.response import Response, redirect_problem
+from harness.response import DEFAULT_PORTS, Response, redirect_problem
 from harness.settings import Settings, redacted
 from harness.wire import Answer, Connection, Endpoint, Fault, tls
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
-DEFAULT_PORTS = {"http": 80, "https": 443}
 TARGETS_KEPT = 4096
 POST_IDLE_S = 1.0  # less than common servers keep an idle connection; gunicorn's threads: 2 s
 
@@ -291,32 +290,38 @@ class Session:
         raw = body.encode() if isinstance(body, str) else body
         wire = self._origin.render_with(method, path, raw, headers or {})
         start_time = time()
-        answer, fault = None, None
+        answer: Answer | None = None
+        problem: str | None = None
         try:
             answer = self._exchange(wire, method in IDEMPOTENT)
-        except Fault as error:
-            fault = str(error)
+        except Fault as fault:
+            problem = str(fault)
         elapsed_ms = (perf_counter() - self._start) * 1000
-        response = Response(answer, self.base_url + path, elapsed_ms)
         if answer is not None and answer.status >= 400:
-            fault = f"status {answer.status}"
+            problem = f"status {answer.status}"
         elif answer is not None and 300 <= answer.status != 304:
-            fault = redirect_problem(200, answer, self.base_url)
-        response.prepare(self._fire, catch_response, None if fault is None else fault)
-        response.meta = {
-            "request_type": method,
-            "name": name or path,
-            "response_time": elapsed_ms,
-            "response_length": len(response.content),
-            "response": response,
-            "context": {**self._context(), **(context or {})},
-            "start_time": start_time,
-            "url": response.url,
-        }
-        if not catch_response:
-            response.report()
-            if self._put_off is not None:
-                self._raise_what_was_put_off()
+            problem = redirect_problem(200, answer, self.base_url)
+        response = Response(answer, self.base_url + path, elapsed_ms)
+        put_off, self._put_off = self._put_off, None
+
+        def report(problem: str | None) -> None:
+            self._fire(
+                request_type=method,
+                name=name or path,
+                response_time=elapsed_ms,
+                response_length=len(response.content),
+                response=response,
+                context={**self._context(), **(context or {})},
+                exception=None if problem is None else CatchResponseError(problem),
+                start_time=start_time,
+                url=response.url,
+            )
+            if put_off is not None:
+                raise put_off
+
+        if catch_response:
+            return response.await_verdict(problem, report)
+        report(problem)
         return response
 
     def get(self, path: str, **options: Any) -> Response:

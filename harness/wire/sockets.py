@@ -34,15 +34,15 @@ def connected(host: str, port: int) -> patched_socket.socket:
     """Connect to the first address of a host that takes the connection.
 
     Raises:
-        Fault: none does; named after the last.
+        Fault: none does; named after the last that says more than that it cannot be reached.
     """
-    fault = Fault(faults.DNS)
+    name = faults.UNREACHABLE
     for family, address in _addresses(host, port):
         try:
             return _connected_to(family, address)
         except OSError as error:
-            fault = Fault(_CONNECT_FAULTS.get(error.errno or 0, faults.UNREACHABLE))
-    raise fault
+            name = _CONNECT_FAULTS.get(error.errno or 0, name)
+    raise Fault(name)
 
 
 def wait(socket: patched_socket.socket, events: int) -> None:
@@ -82,7 +82,16 @@ def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
     try:
         found = patched_socket.getaddrinfo(host, port, type=patched_socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Fault(faults.DNS) from None
+        raise Fault(faults.DNS if _has_free_file() else faults.NO_FILE) from None
     addresses = [(int(family), address) for family, _, _, _, address in found]
     _resolved[host, port] = perf_counter() + DNS_TTL_S, addresses
     return addresses
+
+
+def _has_free_file() -> bool:
+    """Say whether a resolver that failed could have opened files; it does not tell itself."""
+    try:
+        raw_socket().close()
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True
