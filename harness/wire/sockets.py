@@ -34,15 +34,17 @@ def connected(host: str, port: int) -> patched_socket.socket:
     """Connect to the first address of a host that takes the connection.
 
     Raises:
-        Fault: none does; named after the last that says more than that it cannot be reached.
+        Fault: none does; what a server said goes before what this machine lacks, IPv6 for example.
     """
-    name = faults.UNREACHABLE
+    name = ""
     for family, address in _addresses(host, port):
         try:
             return _connected_to(family, address)
         except OSError as error:
-            name = _CONNECT_FAULTS.get(error.errno or 0, name)
-    raise Fault(name)
+            found = _CONNECT_FAULTS.get(error.errno or 0, faults.UNREACHABLE)
+            if not name or found in (faults.REFUSED, faults.RESET):
+                name = found
+    raise Fault(name or faults.DNS)
 
 
 def wait(socket: patched_socket.socket, events: int) -> None:

@@ -15,6 +15,7 @@ import pytest
 from session.raw_servers import OK, Client, Server, no_more_open_files, sends
 
 from harness.settings import PROJECT_DIR
+from harness.wire import Fault, sockets
 
 NO_PORT = "generator: no local port left"
 NO_FILE = "generator: too many open files"
@@ -129,3 +130,29 @@ def test_a_refusal_says_more_than_an_address_that_this_machine_cannot_use(
         client = connect(f"http://two-families.example:{port}")
         client.session.get("/")
     assert client.problems == ["connection refused"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "name"),
+    [
+        ([errno.ECONNREFUSED, errno.EADDRNOTAVAIL], "connection refused"),
+        ([errno.EADDRNOTAVAIL, errno.ECONNREFUSED], "connection refused"),
+        ([errno.EADDRNOTAVAIL, errno.EADDRNOTAVAIL], NO_PORT),
+        ([errno.ENETUNREACH, errno.EAFNOSUPPORT], "host unreachable"),
+        ([], "DNS: host name not found"),
+    ],
+)
+def test_the_name_of_several_refusals(
+    errors: list[int], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without IPv6 cannot assign an address to reach ::1 from: no lack of ports."""
+    left = iter(errors)
+
+    def refuse(_family: int, _address: object) -> None:
+        error = next(left)
+        raise OSError(error, "")
+
+    resolve_to(monkeypatch, *[(2, ("127.0.0.1", 1))] * len(errors))
+    monkeypatch.setattr(sockets, "_connected_to", refuse)
+    with pytest.raises(Fault, match=name):
+        sockets.connected("several-addresses.example", 1000 + sum(errors))
