@@ -149,14 +149,14 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(results: Comparison, series: Series) -> list[str]:
     checked = "yes" if series.checked else "no"
-    wanted = "" if series.goal is None else f"{series.goal:g} times"
+    wanted = "" if series.goal is None else f"at least {series.goal:g}: "
     if series.missing:
-        goal = f"{wanted} not measured".strip()
+        goal = f"{wanted}not measured"
         return [marked(series), checked, *["-"] * 5, goal]
     samples = series.samples
     ratios = results.ratios(series)
     ratio = "" if series.name == OURS else f"{_spread(ratios, 2)} times"
-    goal = f"{wanted} {_met(median(ratios) >= series.goal)}" if series.goal is not None else ""
+    goal = f"{wanted}{_met(median(ratios) >= series.goal)}" if series.goal is not None else ""
     return [
         marked(series),
         checked,

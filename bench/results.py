@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -191,4 +192,4 @@ def read(path: Path, kind: type[T]) -> T:
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the nearest-rank percentile of at least one value."""
     ordered = sorted(values)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+    return ordered[max(ceil(len(ordered) * share), 1) - 1]

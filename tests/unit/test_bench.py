@@ -128,20 +128,20 @@ def test_the_table_holds_medians_ranges_and_ratios_by_round() -> None:
         "",
         "",
     ]
-    assert row(measured, "peer")[-2:] == ["10.00 (5.00 to 15.00) times", "10 times met"]
+    assert row(measured, "peer")[-2:] == ["10.00 (5.00 to 15.00) times", "at least 10: met"]
     assert "2 cores of Example 9000" in measured and "50 users without wait" in measured
 
 
 def test_a_goal_that_is_missed_is_said_to_be() -> None:
     peer = series("peer", *[sample(100_000)] * 3, goal=2.1)
-    assert row(report.comparison(compared(peer)), "peer")[-1] == "2.1 times **not met**"
+    assert row(report.comparison(compared(peer)), "peer")[-1] == "at least 2.1: **not met**"
 
 
 def test_a_missing_generator_is_named_everywhere() -> None:
     results_ = compared(series("wrk", goal=0.45, missing="wrk not installed"))
     measured = report.comparison(results_)
     assert row(measured, "wrk")[0] == "wrk (missing)"
-    assert row(measured, "wrk")[-1] == "0.45 times not measured"
+    assert row(measured, "wrk")[-1] == "at least 0.45: not measured"
     assert "**Missing: wrk** (wrk not installed)." in measured
     assert "not measured: wrk" in report.chart_caption(results_)
 
@@ -191,6 +191,12 @@ def test_a_process_that_can_do_no_more_is_shown_and_misses_the_goal(
     measured = report.users(user_steps(**busy))
     assert "session (saturated)" in measured
     assert "% of the core, **not met**" in measured
+
+
+def test_a_percentile_is_the_nearest_rank() -> None:
+    assert results.percentile(range(1, 101), 0.99) == 99
+    assert results.percentile(range(1, 101), 0.50) == 50
+    assert results.percentile([7.0], 0.99) == 7.0
 
 
 def test_goals_that_were_not_measured_are_not_met_in_silence() -> None:
