@@ -14,7 +14,7 @@ RUN_OPTIONS = $(call option,HOST,host) $(call option,PROFILE,profile) $(call opt
 	$(call option,SEED,seed) $(call option,RUN_ID,run-id) \
 	$(if $(TAGS),--tags $(TAGS)) $(if $(EXCLUDE_TAGS),--exclude-tags $(EXCLUDE_TAGS))
 
-.PHONY: help run ui distributed test test-suite test-target lint clean
+.PHONY: help run ui distributed test test-suite test-target lint bench bench-users clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,12 @@ test-target: $(VENV)/dev.stamp
 test-suite: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/bench.stamp ## this generator beside its peers, into bench/README.md (7 minutes)
+	@$(BIN)/python -m bench
+
+bench-users: $(VENV)/bench.stamp ## 1 000 to 10 000 users in one process, likewise (10 minutes)
+	@$(BIN)/python -m bench.users
+
 clean: ## remove the environment, the caches and the seeded databases; results stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf target/.pytest_cache target/.mypy_cache target/*.sqlite3 target/*.sqlite3-*
@@ -66,4 +72,9 @@ $(VENV)/run.stamp: $(VENV)/bin/python $(REQUIREMENTS)
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 	@echo 'installing what requirements-dev.txt pins, into $(VENV)'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/run.stamp requirements-bench.txt
+	@echo 'installing what requirements-bench.txt pins, into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

@@ -1,0 +1,48 @@
+"""The project's own locustfile, with one fixed device for all: the server has fixed answers.
+
+`import locustfile` rather than a name from it: locust would run every user class that it finds.
+"""
+
+from locust import constant
+
+import locustfile
+from bench.answers import DEVICE_ID
+from harness import contract
+
+
+class OneDeviceUser(locustfile.NoticeUser):
+    """Everybody registers the same id, and writes draw it from a pool that holds nothing else.
+
+    It gets there before any answer: a write that finds the pool empty registers an id of its own.
+    The pool takes an id once, so the suite's own `register` cannot be called twice with it.
+    """
+
+    abstract = True
+
+    def on_start(self) -> None:
+        """Register the device; the suite's own end of the run deletes it."""
+        devices = self.shared.devices
+        if not devices:
+            devices.note(DEVICE_ID)
+            devices.confirm(DEVICE_ID)
+        self.send(contract.register(DEVICE_ID))
+
+
+class CheckedUser(OneDeviceUser):
+    """Without wait; every answer is decoded and checked."""
+
+    wait_time = constant(0)
+
+
+class UncheckedUser(CheckedUser):
+    """The same, but only the status of an answer is looked at."""
+
+    def on_start(self) -> None:
+        """Take the checks out of this process."""
+        contract.Request.problem = _status_problem  # type: ignore[method-assign]
+        super().on_start()
+
+
+def _status_problem(self: contract.Request, status: int, body: bytes) -> str | None:
+    expected = self.endpoint.status
+    return None if status == expected else f"expected status {expected}, got {status}"
