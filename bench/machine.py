@@ -23,7 +23,7 @@ def conditions(programs: tuple[str, ...]) -> Conditions:
         measured_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
-        kernel=f"{platform.system()} {platform.release()}",
+        kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
         versions={
             "Python": platform.python_version(),
             **packages,

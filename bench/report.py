@@ -197,9 +197,13 @@ def _user_row(client: Client, step: Step) -> list[str]:
         f"{step.cpu_percent:.0f} %",
         f"{step.lag_p50_ms:.1f} / {step.lag_p99_ms:.1f} / {step.lag_max_ms:.0f}",
         f"{step.ramp_up_stop_ms:.0f}",
-        f"{step.response_p99_ms:.0f} / {step.response_max_ms:.0f}",
+        f"{_whole_ms(step.response_p99_ms)} / {_whole_ms(step.response_max_ms)}",
         f"{step.failures:,}",
     ]
+
+
+def _whole_ms(time_ms: float) -> str:
+    return f"{time_ms:.0f}" if time_ms >= 1 else "< 1"  # locust keeps whole ones
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
