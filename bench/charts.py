@@ -104,7 +104,7 @@ def users(results: UserSteps, path: Path) -> None:
             axes.set_xlabel("users")
         _name_lines(every_axes[0], results)
         figure.supxlabel(
-            "A hollow point: the process took its whole core. Dotted: the goal.",
+            "A hollow point: the process was saturated. Dotted line: the goal.",
             fontsize=8.5,
             color=TEXT,
         )

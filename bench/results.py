@@ -15,7 +15,9 @@ from harness import ConfigurationError
 OURS = "ours"
 SATURATED_PERCENT = 95.0
 OWN_CORE_PERCENT = 90.0
-LATE_MS = 10.0
+ON_PLAN_SHARE = 0.9
+MEAN_WAIT_S = 3.0
+REQUESTS_A_TASK = 4.1
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -139,9 +141,16 @@ class Step(msgspec.Struct, frozen=True):
     def saturated(self) -> bool:
         """Say whether the process could do no more: its response times are its own then.
 
-        Either it took its whole core, or its loop was late by a whole tick more often than not.
+        Either it took its whole core, or its users came to fewer requests than they planned:
+        other programs may have taken a part of the core.
         """
-        return self.cpu_percent > SATURATED_PERCENT or self.lag_p50_ms > LATE_MS
+        late = self.requests_per_s < ON_PLAN_SHARE * self.planned_per_s
+        return late or self.cpu_percent > SATURATED_PERCENT
+
+    @property
+    def planned_per_s(self) -> float:
+        """Return the rate of users that get every answer at once: 4.1 requests in 3 s of wait."""
+        return self.users * REQUESTS_A_TASK / MEAN_WAIT_S
 
 
 class Client(msgspec.Struct, frozen=True):
