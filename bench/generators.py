@@ -190,6 +190,14 @@ GENERATORS = (
         reported=_locust_reported,
     ),
     Generator(
+        name="ours_anew",
+        title="ours, checked, no two answers alike",
+        checked=True,
+        program=PYTHON,
+        command=_locust("ours.py", "AnewUser"),
+        reported=_locust_reported,
+    ),
+    Generator(
         name="ours_unchecked",
         title="ours, unchecked",
         checked=False,

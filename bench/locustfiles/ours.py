@@ -34,6 +34,15 @@ class CheckedUser(OneDeviceUser):
     wait_time = constant(0)
 
 
+class AnewUser(CheckedUser):
+    """The same as if no two answers were alike: each is decoded and judged anew."""
+
+    def on_start(self) -> None:
+        """Let this process forget what it has judged."""
+        contract.Request.problem = _problem_anew  # type: ignore[method-assign]
+        super().on_start()
+
+
 class UncheckedUser(CheckedUser):
     """The same, but only the status of an answer is looked at."""
 
@@ -41,6 +50,14 @@ class UncheckedUser(CheckedUser):
         """Take the checks out of this process."""
         contract.Request.problem = _status_problem  # type: ignore[method-assign]
         super().on_start()
+
+
+_problem = contract.Request.problem
+
+
+def _problem_anew(self: contract.Request, status: int, body: bytes) -> str | None:
+    self.last_right = None
+    return _problem(self, status, body)
 
 
 def _status_problem(self: contract.Request, status: int, body: bytes) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -601,3 +602,45 @@ def test_any_bytes_are_judged(body: bytes, request: Request) -> None:
     text = request.problem(request.endpoint.status, body)
     assert text is not None
     assert text == NOT_JSON or text.startswith("contract violation: ")
+
+
+# What was judged before.
+
+BOARD = [{"name": "cse", "api_url": "https://campus.example/cse"}]
+
+
+def forgetful(request: Request) -> Request:
+    return msgspec.structs.replace(request, last_right=None)
+
+
+@REPEATABLE
+@given(answers=st.lists(st.sampled_from([BOARD, BOARD * 2, [], {}, [{"name": 1}]]), max_size=12))
+def test_what_was_judged_before_changes_no_verdict(answers: list[Any]) -> None:
+    request = forgetful(contract.list_boards())
+    for content in answers:
+        assert problem(request, content) == problem(forgetful(request), content)
+        assert problem(request, content, 500) == "expected status 200, got 500"
+
+
+def test_an_empty_body_was_never_right() -> None:
+    request = forgetful(contract.list_boards())
+    assert "wrong JSON" in (request.problem(200, b"") or "")
+    assert problem(request, BOARD) is None
+    assert "wrong JSON" in (request.problem(200, b"") or "")
+
+
+def test_only_what_was_right_for_the_same_request_is_right_unseen() -> None:
+    one = forgetful(contract.search(("cse",), ("장학",)))
+    other = forgetful(contract.search(("cse",), ("수강",)))
+    right = page(notice(title="장학 안내"))
+    assert problem(one, right) is None
+    assert one.last_right is not None
+    assert problem(one, right) is None
+    assert "search word" in (problem(other, right) or "")
+    assert other.last_right is None
+
+
+def test_what_is_sent_once_remembers_nothing() -> None:
+    request = contract.subscribe(DEVICE_ID, ("cse",))
+    assert problem(request, device(subscriptions="cse")) is None
+    assert request.last_right is None
