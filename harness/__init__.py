@@ -1,12 +1,13 @@
 """The machinery of the load test: it carries the requests and writes down what a run learned.
 
-Five floors, each importing only from those below it:
+Six floors, each importing only from those below it:
 
-* ground: `contract`, `settings`, `runfolder`, `wire`
+* ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`
 * first: `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`, `verdict`,
-  `deployments`, `terminal`, `shapes`
-* second: `session`, `clients`, `recorder`
-* third: `user`, `cleanup`
+  `deployments`, `terminal`, `shapes`, `timeseries`
+* second: `session`, `clients`, `figures`, `health`
+* third: `user`, `cleanup`, `meter`
+* fourth: `recorder`
 * top: `lifecycle`, `__main__`
 """
 

@@ -47,15 +47,18 @@ from harness import (
 )
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
+from harness.meter import Meter
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts, DeviceCounts
 from harness.session import Origin, answers
 from harness.settings import Settings, load, redacted
+from harness.timeseries import Report
 from harness.user import Shared, share, shared_in
 from harness.wire import Fault
 
 FINISH = "notice_load.finish"
 FINISHED = "notice_load.finished"
+REPORT = "notice_load"
 FINISH_MARGIN_S = 10.0
 POLL_S = 0.05
 
@@ -77,6 +80,8 @@ def install(events: Events) -> None:
     events.test_stop.add_listener(lifecycle.on_test_stop)
     events.reset_stats.add_listener(lifecycle.on_reset_stats)
     events.spawning_complete.add_listener(lifecycle.on_spawning_complete)
+    events.report_to_master.add_listener(lifecycle.on_report_to_master)
+    events.worker_report.add_listener(lifecycle.on_worker_report)
     events.quitting.add_listener(lifecycle.on_quitting)
 
 
@@ -123,6 +128,7 @@ class Lifecycle:
         self.stopping = False
         self.asked_seed: int | None = None
         self.asked_run_id: str | None = None
+        self.meter: Meter | None = None
         self.took_part: set[str] = set()
         self.reported: dict[str, Finished] = {}
         self.finished = False
@@ -194,6 +200,8 @@ class Lifecycle:
         if self.settings.vary_data:
             vocabulary = with_generated_searches(vocabulary, options.seed)
         garbage.begin_run()
+        if isinstance(runner, WorkerRunner):
+            self.meter = Meter(environment)
         share(environment, Shared(self.settings, vocabulary, options.seed, worker_index))
         if not isinstance(runner, WorkerRunner):
             self.reported = {}
@@ -202,7 +210,7 @@ class Lifecycle:
                     node.id for node in runner.clients.all if node.state != STATE_MISSING
                 }
             with _exit_on_wrong_configuration():
-                self.recorder = Recorder(environment, self.settings)
+                self.recorder = Recorder(environment, self.settings, time.time())
             if options.headless and options.only_summary:
                 self.progress = gevent.spawn(
                     terminal.show_progress, environment, options.run_time, sys.stderr
@@ -215,6 +223,8 @@ class Lifecycle:
         stop; here it waits for the word of each worker, or until the worker is gone.
         """
         self.stopping = True
+        if self.recorder is not None:
+            self.recorder.stopping()
         runner = environment.runner
         if not isinstance(runner, MasterRunner):
             return
@@ -251,6 +261,16 @@ class Lifecycle:
                 terminal.print_summary(summary, recorder.folder, sys.stdout)
             else:
                 logger.info("Results in %s/", recorder.folder)
+
+    def on_report_to_master(self, data: dict[str, Any], **_: object) -> None:
+        """Send what this worker measured along with locust's own report."""
+        if self.meter is not None:
+            data[REPORT] = msgspec.to_builtins(self.meter.taken(), builtin_types=(bytes,))
+
+    def on_worker_report(self, data: dict[str, Any], **_: object) -> None:
+        """Write down what a worker measured; a straggler of an earlier run has no record."""
+        if self.recorder is not None and REPORT in data:
+            self.recorder.take(msgspec.convert(data[REPORT], Report))
 
     def on_reset_stats(self, **_: object) -> None:
         """Note that locust forgot what it had counted."""
@@ -306,6 +326,8 @@ class Lifecycle:
 
     def _report(self, runner: WorkerRunner, ended: Finished) -> None:
         """Send the last statistics ahead of the word that there are no more to come."""
+        if self.meter is not None:
+            self.meter.stop()
         last: dict[str, Any] = {}
         runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
         runner.send_message("stats", last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -12,33 +12,48 @@ import gevent
 from locust.env import Environment
 from locust.html import get_html_report
 from locust.runners import MasterRunner
-from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter, StatsEntry
+from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
-from harness import data, runfolder
+from hdrh.histogram import HdrHistogram
+
+from harness import data, figures, histograms, runfolder, timeseries
+from harness.meter import Meter
 from harness.runfolder import (
     ConnectionCounts,
     DeviceCounts,
-    EndpointFigures,
-    Figures,
     Manifest,
     Summary,
-    Total,
 )
 from harness.settings import Settings, redacted
+from harness.timeseries import Failure, Health, Interval, Key, Report, Second
 from harness.verdict import judge
+
+TICK_S = 0.25
+OWN_DELAY_S = 2.0
+WORKERS_DELAY_S = 8.0
+"""Workers report every 3 s; one that is later than this is counted for a later second."""
 
 
 class Recorder:
-    """The open folder of a run that goes on."""
+    """The open folder of a run that goes on, in the process that leads it.
 
-    def __init__(self, environment: Environment, settings: Settings) -> None:
-        """Make the folder, write the manifest and start locust's history.
+    Every quarter of a second it looks at the users and writes down the seconds that are over; of
+    workers it waits for their reports. Nothing is kept but what is still to be written.
+    """
+
+    def __init__(self, environment: Environment, settings: Settings, started_s: float) -> None:
+        """Make the folder, write the manifest and begin the record.
+
+        Args:
+            environment: locust's.
+            settings: the suite's.
+            started_s: when the run began, seconds since the epoch.
 
         Raises:
             ConfigurationError: the folder cannot be made.
         """
         self.environment = environment
-        self.started_s = time.time()
+        self.started_s = started_s
         self.was_reset = False
         options: Any = environment.parsed_options
         run_id = options.run_id or runfolder.new_run_id()
@@ -70,6 +85,33 @@ class Recorder:
             environment, PERCENTILES_TO_REPORT, str(self.folder / "locust")
         )
         self.history = gevent.spawn(self.locust_files.stats_writer)
+        self.meter = None if isinstance(runner, MasterRunner) else Meter(environment)
+        self._delay_s = OWN_DELAY_S if self.meter else WORKERS_DELAY_S
+        self._files = timeseries.Files(self.folder, started_s)
+        self._next = int(started_s)
+        self._users: dict[int, tuple[int, int]] = {}
+        self._pending: defaultdict[int, _Pending] = defaultdict(_Pending)
+        self._failures: dict[tuple[str, str, str], Failure] = {}
+        self._stopped = False
+        self._users_before = 0, 0
+        self._keeper = gevent.spawn(self._keep)
+
+    def take(self, report: Report) -> None:
+        """Add what a process learned; what comes too late counts for the next second."""
+        for interval in report.intervals:
+            self._pending[max(interval.second, self._next)].add(interval)
+        for health in report.health:
+            self._pending[max(health.second, self._next)].health.append(health)
+        for failure in report.failures:
+            key = failure.method, failure.name, failure.error
+            known = self._failures.get(key)
+            self._failures[key] = failure if known is None else known + failure
+        if report.failures:
+            self._files.write_failures(self._failures.values())
+
+    def stopping(self) -> None:
+        """Note that from now on there are to be no users."""
+        self._stopped = True
 
     def close(
         self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
@@ -81,7 +123,12 @@ class Recorder:
             connections: what the users' connections cost.
             lost_workers: how many workers took part and did not report their end.
         """
-        self.history.kill()
+        gevent.killall([self.history, self._keeper])
+        if self.meter is not None:
+            self.meter.stop()
+            self.take(self.meter.taken())
+        self._write_until(max([int(time.time()), *self._pending]) + 1)
+        self._files.close()
         self._correct_start()
         self.locust_files.close_files()
         files = self.locust_files
@@ -95,6 +142,29 @@ class Recorder:
         summary = self._summary(devices, connections, lost_workers)
         runfolder.write(self.folder, summary)
         return summary
+
+    def _keep(self) -> None:
+        while True:
+            gevent.sleep(TICK_S)
+            runner = self.environment.runner
+            assert runner is not None
+            now_s = time.time()
+            target = 0 if self._stopped else runner.target_user_count
+            self._users[int(now_s)] = runner.user_count, target
+            if self.meter is not None:
+                self.take(self.meter.taken())
+            self._write_until(int(now_s - self._delay_s))
+
+    def _write_until(self, end: int) -> None:
+        """Write the seconds before `end` that are not written yet."""
+        while self._next < end:
+            second, self._next = self._next, self._next + 1
+            pending = self._pending.pop(second, None) or _Pending()
+            users, target = self._users.pop(second, self._users_before)
+            self._users_before = users, target
+            self._files.append(
+                pending.row(second, users, target), pending.all_of, pending.failed_of
+            )
 
     def _write_csv(self, name: str, write_rows: Callable[[Any], None]) -> None:
         path = self.folder / f"locust_{name}.csv"
@@ -114,50 +184,70 @@ class Recorder:
     def _summary(
         self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
     ) -> Summary:
-        stats = self.environment.stats
         assert self.environment.runner is not None
         exceptions = sum(row["count"] for row in self.environment.runner.exceptions.values())
+        found = figures.read(self.folder)
+        whole_run = found.total.whole_run
         exit_code, reasons = judge(
-            stats.total.num_requests,
-            stats.total.num_failures,
+            whole_run.requests,
+            whole_run.failures,
             exceptions,
             devices,
             lost_workers,
             self.was_reset,
         )
-        rows = sorted(stats.entries.values(), key=lambda entry: (entry.name, entry.method))
-        end = stats.last_request_timestamp or stats.start_time
         return Summary(
             run_id=self.manifest.run_id,
             exit_code=exit_code,
             reasons=reasons,
-            duration_s=round(end - stats.start_time, 3),
-            total=Total(whole_run=_figures(stats.total)),
-            endpoints=[
-                EndpointFigures(method=row.method, name=row.name, whole_run=_figures(row))
-                for row in rows
-            ],
+            duration_s=found.duration_s,
+            steady_s=found.steady_s,
+            total=found.total,
+            endpoints=found.endpoints,
+            steps=found.steps,
             devices=devices,
             connections=connections,
         )
 
 
-def _figures(entry: StatsEntry) -> Figures:
-    requests, failures = entry.num_requests, entry.num_failures
+class _Pending:
+    """What is known so far of a second that is not written yet."""
 
-    def percentile(share: float) -> float | None:
-        return float(entry.get_response_time_percentile(share)) if requests else None
+    def __init__(self) -> None:
+        self.all_of: dict[Key, HdrHistogram] = {}
+        self.failed_of: dict[Key, HdrHistogram] = {}
+        self.health: list[Health] = []
 
-    return Figures(
-        requests=requests,
-        failures=failures,
-        fail_ratio=round(failures / requests, 6) if requests else 0.0,
-        requests_per_s=round(entry.total_rps, 3),
-        p50_ms=percentile(0.50),
-        p95_ms=percentile(0.95),
-        p99_ms=percentile(0.99),
-        max_ms=round(entry.max_response_time, 3) if requests else None,
-    )
+    def add(self, interval: Interval) -> None:
+        key = interval.method, interval.name
+        _add(self.all_of, key, interval.histogram)
+        if interval.failed is not None:
+            _add(self.failed_of, key, interval.failed)
+
+    def row(self, second: int, users: int, target_users: int) -> Second:
+        together = histograms.empty()
+        for histogram in self.all_of.values():
+            together.add(histogram)
+        p50_ms, p95_ms, p99_ms = histograms.percentiles_ms(together, figures.SHARES)
+        return Second(
+            second=second,
+            users=users,
+            target_users=target_users,
+            requests=together.get_total_count(),
+            failures=sum(each.get_total_count() for each in self.failed_of.values()),
+            p50_ms=p50_ms,
+            p95_ms=p95_ms,
+            p99_ms=p99_ms,
+            cpu_percent=max((each.cpu_percent for each in self.health), default=None),
+            lag_ms=max((each.lag_ms for each in self.health), default=None),
+        )
+
+
+def _add(sums: dict[Key, HdrHistogram], key: Key, encoded: bytes) -> None:
+    if key in sums:
+        sums[key].decode_and_add(encoded)
+    else:
+        sums[key] = HdrHistogram.decode(encoded)
 
 
 def _task_mix(environment: Environment) -> dict[str, int]:

@@ -56,7 +56,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """Counts and response times of some requests; percentiles are locust's, to two digits.
+    """Counts and response times of some requests; times are exact to three significant digits.
 
     A percentile of no requests is None.
     """
@@ -72,17 +72,28 @@ class Figures(Struct, frozen=True, kw_only=True):
 
 
 class EndpointFigures(Struct, frozen=True, kw_only=True):
-    """The figures of one row of the statistics."""
+    """The figures of one endpoint; `steady` is None when there was no steady state."""
 
     method: str
     name: str
+    steady: Figures | None
     whole_run: Figures
 
 
 class Total(Struct, frozen=True, kw_only=True):
-    """The figures of all rows together."""
+    """The figures of all endpoints together; `steady` is None when there was no steady state."""
 
+    steady: Figures | None
     whole_run: Figures
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """A stretch of steady state, from one whole second to another: all users that were planned."""
+
+    users: int
+    first_second: int
+    last_second: int
+    total: Figures
 
 
 class DeviceCounts(Struct, frozen=True, kw_only=True):
@@ -128,8 +139,10 @@ class Summary(Struct, frozen=True, kw_only=True):
     exit_code: int
     reasons: list[str]
     duration_s: float
+    steady_s: float
     total: Total
     endpoints: list[EndpointFigures]
+    steps: list[Step]
     devices: DeviceCounts
     connections: ConnectionCounts
 

@@ -64,10 +64,13 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
     for heading in ("count", "failed", "/s", "p50", "p95", "p99", "max"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in summary.endpoints:
-        table.add_row(f"{row.method} {row.name}", *_cells(row.whole_run))
-    table.add_row("total", *_cells(summary.total.whole_run), style="bold")
+        table.add_row(f"{row.method} {row.name}", *_cells(row.steady or row.whole_run))
+    total = summary.total
+    table.add_row("total", *_cells(total.steady or total.whole_run), style="bold")
     console.print(table)
-    console.print("response times in ms, of the whole run, to two digits")
+    stretch = "the steady state" if total.steady else "the whole run: no steady state was reached"
+    seconds = summary.steady_s if total.steady else summary.duration_s
+    console.print(f"response times in ms; {seconds:.0f} s of {stretch}")
     console.print()
     for reason in summary.reasons:
         console.print(reason, markup=False)

@@ -1,0 +1,116 @@
+"""Counts every request of this process: per second and endpoint a histogram, and the failures.
+
+A process that leads a run writes them down; a worker sends them along with its reports.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from typing import Any, NamedTuple
+
+import gevent
+from locust.env import Environment
+
+from harness import histograms
+from harness.health import Watch
+from harness.timeseries import Failure, Interval, Key, Report
+
+TICK_S = 0.25
+
+
+class Meter:
+    """Listens to one run of this process until stopped.
+
+    Response times are kept as they are for the second that goes on; one that is over becomes a
+    histogram an endpoint, and between two of these the users have their turn.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        """Begin to listen."""
+        self._events = environment.events
+        self._second = _Second(0)
+        self._over: deque[_Times] = deque()
+        self._report = Report([], [], [])
+        self._failures: dict[tuple[str, str, str], Failure] = {}
+        self._watch = Watch(lambda health: self._report.health.append(health))
+        self._worker = gevent.spawn(self._work)
+        self._events.request.add_listener(self._on_request)
+
+    def stop(self) -> None:
+        """Listen no more; the second that has begun counts as over."""
+        self._events.request.remove_listener(self._on_request)
+        self._watch.stop()
+        self._worker.kill()
+        self._begin_second(int(self._second.until_s))
+        while self._over:
+            self._condense()
+
+    def taken(self) -> Report:
+        """Return what is over and was not taken yet."""
+        report, self._report = self._report, Report([], [], [])
+        report.failures.extend(self._failures.values())
+        self._failures.clear()
+        return report
+
+    def _on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float,
+        exception: BaseException | None = None,
+        start_time: float | None = None,
+        **_: Any,
+    ) -> None:
+        now_s = time.time() if start_time is None else start_time + response_time * 0.001
+        if now_s >= self._second.until_s:
+            self._begin_second(int(now_s))
+        key = request_type, name
+        self._second.all_ms[key].append(response_time)
+        if exception is not None:
+            self._second.failed_ms[key].append(response_time)
+            error = str(exception)
+            failure = Failure(request_type, name, error, 1, now_s, now_s)
+            known = self._failures.get((*key, error))
+            self._failures[*key, error] = failure if known is None else known + failure
+
+    def _begin_second(self, number: int) -> None:
+        over, self._second = self._second, _Second(number)
+        for key, all_ms in over.all_ms.items():
+            self._over.append(_Times(over.number, key, all_ms, over.failed_ms.get(key)))
+
+    def _work(self) -> None:
+        while True:
+            gevent.sleep(TICK_S)
+            if time.time() >= self._second.until_s:
+                self._begin_second(int(time.time()))
+            while self._over:
+                self._condense()
+                gevent.sleep(0)
+
+    def _condense(self) -> None:
+        times = self._over.popleft()
+        failed = None if times.failed_ms is None else histograms.of(times.failed_ms).encode()
+        encoded = histograms.of(times.all_ms).encode()
+        self._report.intervals.append(Interval(times.second, *times.key, encoded, failed))
+
+
+class _Second:
+    """The response times of the second that goes on, by endpoint."""
+
+    __slots__ = ("all_ms", "failed_ms", "number", "until_s")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.until_s = number + 1.0
+        self.all_ms: defaultdict[Key, list[float]] = defaultdict(list)
+        self.failed_ms: defaultdict[Key, list[float]] = defaultdict(list)
+
+
+class _Times(NamedTuple):
+    """Those of one endpoint, when the second is over."""
+
+    second: int
+    key: Key
+    all_ms: list[float]
+    failed_ms: list[float] | None

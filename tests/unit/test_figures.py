@@ -1,0 +1,100 @@
+"""Which seconds are steady state, and what the files of a run say in numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from unit.test_timeseries import PUT, SEARCH, START, second
+
+from harness import figures, histograms
+from harness.timeseries import Files
+
+
+def stretches(users: list[int], target_users: list[int]) -> list[list[int]]:
+    rows = [
+        second(number, running, wanted)
+        for number, (running, wanted) in enumerate(zip(users, target_users, strict=True))
+    ]
+    return [[row.second - START for row in rows] for rows in figures.steady_stretches(rows)]
+
+
+@pytest.mark.parametrize(
+    ("users", "target_users", "expected"),
+    [
+        ([0, 2, 4, 4, 4, 4, 4], [4] * 7, [[3, 4, 5, 6]]),  # the last came in second 2
+        ([4] * 6, [4, 4, 4, 4, 0, 0], [[1, 2, 3]]),  # being stopped
+        ([4] * 4 + [3, 2, 0], [4] * 4 + [0] * 3, [[1, 2, 3]]),
+        ([4, 4, 4, 4, 6, 8, 8, 8, 8], [4] * 4 + [8] * 5, [[1, 2, 3], [6, 7, 8]]),  # steps
+        ([4] * 4 + [8] * 4, [4] * 4 + [8] * 4, [[1, 2, 3], [5, 6, 7]]),
+        ([4, 4, 4, 4, 3, 4, 4, 4, 4], [4] * 9, [[1, 2, 3], [6, 7, 8]]),  # a user was lost
+        ([4, 4, 4], [4] * 3, []),  # two seconds only
+        ([1, 2, 3, 4, 5, 6], [9] * 6, []),  # never all
+        ([0] * 5, [0] * 5, []),
+        ([], [], []),
+    ],
+)
+def test_steady_is_a_stretch_with_all_users(
+    users: list[int], target_users: list[int], expected: list[list[int]]
+) -> None:
+    assert stretches(users, target_users) == expected
+
+
+def written(folder: Path) -> Path:
+    """Write a run of six seconds: two of ramp-up, three steady after the first, one at the end."""
+    files = Files(folder, START)
+    users, wanted = [1, 2, 2, 2, 2, 1], [2, 2, 2, 2, 2, 0]
+    for number in range(6):
+        ramp = number < 2 or number == 5
+        times = {SEARCH: [900.0] if ramp else [10.0, 20.0], PUT: [5.0]}
+        failed = {SEARCH: histograms.of([20.0])} if number == 3 else {}
+        row = second(number, users[number], wanted[number])
+        files.append(row, {key: histograms.of(each) for key, each in times.items()}, failed)
+    files.close()
+    return folder
+
+
+def test_the_figures_of_a_run(tmp_path: Path) -> None:
+    found = figures.read(written(tmp_path))
+    assert (found.duration_s, found.steady_s) == (6.0, 3.0)
+    whole, steady = found.total.whole_run, found.total.steady
+    assert (whole.requests, whole.failures, whole.fail_ratio) == (15, 1, round(1 / 15, 6))
+    assert steady is not None
+    assert (steady.requests, steady.failures, steady.requests_per_s) == (9, 1, 3.0)
+    assert whole.max_ms == pytest.approx(900.0, rel=0.001)
+    assert steady.max_ms == pytest.approx(20.0, rel=0.001)
+    assert steady.p50_ms == pytest.approx(10.0, rel=0.001)
+    rows = {(row.method, row.name): row for row in found.endpoints}
+    assert list(rows) == [PUT, SEARCH]
+    assert rows[PUT].steady is not None and rows[PUT].steady.requests == 3
+    assert rows[SEARCH].whole_run.failures == 1
+    (step,) = found.steps
+    assert (step.users, step.first_second, step.last_second) == (2, START + 2, START + 4)
+    assert step.total == steady
+
+
+def test_a_run_without_a_steady_state_has_figures_of_the_whole(tmp_path: Path) -> None:
+    files = Files(tmp_path, START)
+    for number in range(4):
+        files.append(second(number, number, 9), {SEARCH: histograms.of([3.0])}, {})
+    files.close()
+    found = figures.read(tmp_path)
+    assert (found.steady_s, found.steps, found.total.steady) == (0.0, [], None)
+    assert found.total.whole_run.requests == 4
+    assert found.endpoints[0].steady is None
+
+
+def test_an_endpoint_that_was_not_hit_in_the_steady_state_has_none_there(tmp_path: Path) -> None:
+    files = Files(tmp_path, START)
+    for number in range(5):
+        files.append(second(number), {PUT: histograms.of([3.0])} if number == 0 else {}, {})
+    files.close()
+    (row,) = figures.read(tmp_path).endpoints
+    assert row.steady is not None
+    assert (row.steady.requests, row.steady.p50_ms, row.steady.max_ms) == (0, None, None)
+
+
+def test_an_empty_run_has_figures(tmp_path: Path) -> None:
+    Files(tmp_path, START).close()
+    found = figures.read(tmp_path)
+    assert (found.duration_s, found.total.whole_run.requests, found.endpoints) == (0.0, 0, [])
