@@ -135,8 +135,8 @@ class Files:
         self._log.write(
             b"#[Histogram log format version 1.3]\n"
             b"#[times in us; a tag is an endpoint, percent-encoded, or failed: and an endpoint]\n"
-            b"#[StartTime: %.3f (seconds since epoch)]\n"
-            % started_s
+            b"#[StartTime: %d.000 (seconds since epoch)]\n"
+            % int(started_s)  # a reader leaves out what begins earlier
             + b'"StartTimestamp","Interval_Length","Interval_Max",'
             b'"Interval_Compressed_Histogram"\n'
         )

@@ -54,6 +54,9 @@ def test_a_run_leaves_a_folder_and_nothing_on_the_server(commands, notice_server
     assert {path.name for path in run.folder.iterdir()} == {
         "run.json",
         "summary.json",
+        "histograms.hlog",
+        "timeline.csv",
+        "failures.csv",
         "locust.html",
         "locust_stats.csv",
         "locust_stats_history.csv",

@@ -20,6 +20,7 @@ from harness.runfolder import (
     EndpointFigures,
     Figures,
     Manifest,
+    Step,
     Summary,
     Total,
     Versions,
@@ -69,8 +70,10 @@ SUMMARY = Summary(
     exit_code=1,
     reasons=["3 of 120 requests failed"],
     duration_s=60.0,
-    total=Total(whole_run=FIGURES),
-    endpoints=[EndpointFigures(method="GET", name="/x?q", whole_run=NONE)],
+    steady_s=50.0,
+    total=Total(steady=FIGURES, whole_run=FIGURES),
+    endpoints=[EndpointFigures(method="GET", name="/x?q", steady=None, whole_run=NONE)],
+    steps=[Step(users=100, first_second=1_600_596_000, last_second=1_600_596_049, total=FIGURES)],
     devices=DeviceCounts(registered=5, deleted=4, left_behind=1),
     connections=ConnectionCounts(opened=4, reconnects=2, connecting_ms=6.0),
 )
@@ -221,9 +224,10 @@ def test_a_file_that_is_cut_off_is_not_taken_for_a_result(tmp_path: Path, conten
 # Units.
 
 COUNTS = {"requests", "failures", "registered", "deleted", "left_behind", "exit_code"}
-COUNTS |= {"opened", "reconnects", "seed", "users", "workers", "whole_run", "total"}
+COUNTS |= {"opened", "reconnects", "seed", "users", "workers", "whole_run", "total", "steady"}
+COUNTS |= {"first_second", "last_second"}
 UNITS = ("_ms", "_s", "_per_s", "_ratio")
-PARTS = (Figures, EndpointFigures, Total, DeviceCounts, ConnectionCounts, Versions)
+PARTS = (Figures, EndpointFigures, Total, Step, DeviceCounts, ConnectionCounts, Versions)
 STRUCTS = (Manifest, Summary, *PARTS)
 
 

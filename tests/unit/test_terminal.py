@@ -44,15 +44,23 @@ def figures(requests: int = 600, failures: int = 0, time_ms: float | None = 12.0
     )
 
 
+NONE = figures(0, time_ms=None)
+
+
 def summary(each: Figures, reasons: tuple[str, ...] = ()) -> Summary:
-    rows = [EndpointFigures(method=e.method, name=e.name, whole_run=each) for e in ENDPOINTS]
+    rows = [
+        EndpointFigures(method=e.method, name=e.name, steady=each, whole_run=NONE)
+        for e in ENDPOINTS
+    ]
     return Summary(
         run_id=FOLDER.name,
         exit_code=1 if reasons else 0,
         reasons=list(reasons),
-        duration_s=60.0,
-        total=Total(whole_run=each),
+        duration_s=70.0,
+        steady_s=60.0,
+        total=Total(steady=each, whole_run=NONE),
         endpoints=rows,
+        steps=[],
         devices=DeviceCounts(registered=5, deleted=4, left_behind=1),
         connections=ConnectionCounts(opened=4, reconnects=2, connecting_ms=6.0),
     )

@@ -84,6 +84,14 @@ def test_another_reader_of_such_logs_understands_it(tmp_path: Path) -> None:
     assert reader.get_start_time_sec() == START
 
 
+def test_a_run_that_begins_within_a_second_has_that_second(tmp_path: Path) -> None:
+    """Readers leave out what begins before the start that the log names."""
+    files = Files(tmp_path, START + 0.75)
+    files.append(second(0), {SEARCH: histograms.of([1.0])}, {})
+    files.close()
+    assert len(list(timeseries.read_histograms(tmp_path))) == 1
+
+
 def test_a_tag_has_no_comma_and_no_space(tmp_path: Path) -> None:
     files = Files(tmp_path, START)
     files.append(second(0), {STRANGE: histograms.of([1.0]), PUT: histograms.of([1.0])}, {})
