@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from hdrh.histogram import HdrHistogram
@@ -10,7 +12,7 @@ from msgspec import Struct
 
 from harness import histograms
 from harness.runfolder import EndpointFigures, Figures, Step, Total
-from harness.timeseries import Key, Second, read_histograms, read_timeline
+from harness.timeseries import Key, Logged, Second, read_histograms, read_timeline
 
 SHARES = (0.50, 0.95, 0.99)
 LEAST_STEADY_S = 3
@@ -46,25 +48,28 @@ def steady_stretches(timeline: Sequence[Second]) -> list[list[Second]]:
 
 
 def read(folder: Path) -> RunFigures:
-    """Compute the figures from `timeline.csv` and `histograms.hlog`."""
+    """Compute the figures from `timeline.csv` and `histograms.hlog`, in one pass over both."""
     timeline = read_timeline(folder)
     stretches = steady_stretches(timeline)
     step_of = {row.second: step for step, rows in enumerate(stretches) for row in rows}
     whole, steady = _Sums(), _Sums()
-    steps = [_Sums() for _ in stretches]
-    for logged in read_histograms(folder):
-        whole.add(logged.key, logged.histogram, logged.is_failed)
-        if logged.second in step_of:
-            steady.add(logged.key, logged.histogram, logged.is_failed)
-            steps[step_of[logged.second]].add(None, logged.histogram, logged.is_failed)
+    steps = [_Sums().total_figures(len(rows)) for rows in stretches]
+    for step, group in groupby(read_histograms(folder), lambda line: step_of.get(line.second)):
+        part = _Sums()
+        for line in group:
+            part.add(line)
+        whole.merge(part)
+        if step is not None:
+            steady.merge(part)
+            steps[step] = part.total_figures(len(stretches[step]))
     duration_s, steady_s = float(len(timeline)), float(len(step_of))
-    keys = sorted(whole.keys(), key=lambda key: (key[1], key[0]))
+    keys = sorted(whole.all_of, key=lambda key: (key[1], key[0]))
     return RunFigures(
         duration_s=duration_s,
         steady_s=steady_s,
         total=Total(
-            steady=steady.figures(None, steady_s) if steady_s else None,
-            whole_run=whole.figures(None, duration_s),
+            steady=steady.total_figures(steady_s) if steady_s else None,
+            whole_run=whole.total_figures(duration_s),
         ),
         endpoints=[
             EndpointFigures(
@@ -80,42 +85,54 @@ def read(folder: Path) -> RunFigures:
                 users=rows[0].users,
                 first_second=rows[0].second,
                 last_second=rows[-1].second,
-                total=sums.figures(None, float(len(rows))),
+                total=total,
             )
-            for rows, sums in zip(stretches, steps, strict=True)
+            for rows, total in zip(stretches, steps, strict=True)
         ],
     )
 
 
 class _Sums:
-    """Histograms of many seconds, added up by endpoint; None stands for all together."""
+    """Histograms of many seconds, added up by endpoint, and how many of the requests failed."""
 
     def __init__(self) -> None:
-        self._all: dict[Key | None, HdrHistogram] = {}
-        self._failed: dict[Key | None, int] = {}
+        self.all_of: dict[Key, HdrHistogram] = {}
+        self.failures_of: Counter[Key] = Counter()
 
-    def add(self, key: Key | None, histogram: HdrHistogram, is_failed: bool) -> None:
-        for each in {key, None}:
-            if is_failed:
-                count = histogram.get_total_count()
-                self._failed[each] = self._failed.get(each, 0) + count
-            else:
-                self._all.setdefault(each, histograms.empty()).add(histogram)
+    def add(self, line: Logged) -> None:
+        if line.is_failed:
+            self.failures_of[line.key] += line.histogram.get_total_count()
+        elif line.key in self.all_of:
+            self.all_of[line.key].add(line.histogram)
+        else:
+            self.all_of[line.key] = line.histogram
 
-    def keys(self) -> Iterable[Key]:
-        return [key for key in self._all if key is not None]
+    def merge(self, other: _Sums) -> None:
+        self.failures_of.update(other.failures_of)
+        for key, histogram in other.all_of.items():
+            self.all_of.setdefault(key, histograms.empty()).add(histogram)
 
-    def figures(self, key: Key | None, seconds: float) -> Figures:
-        histogram = self._all.get(key) or histograms.empty()
-        requests, failures = histogram.get_total_count(), self._failed.get(key, 0)
-        p50_ms, p95_ms, p99_ms = histograms.percentiles_ms(histogram, SHARES)
-        return Figures(
-            requests=requests,
-            failures=failures,
-            fail_ratio=round(failures / requests, 6) if requests else 0.0,
-            requests_per_s=round(requests / seconds, 3) if seconds else 0.0,
-            p50_ms=p50_ms,
-            p95_ms=p95_ms,
-            p99_ms=p99_ms,
-            max_ms=histograms.max_ms(histogram),
-        )
+    def figures(self, key: Key, seconds: float) -> Figures:
+        histogram = self.all_of.get(key) or histograms.empty()
+        return _figures(histogram, self.failures_of[key], seconds)
+
+    def total_figures(self, seconds: float) -> Figures:
+        together = histograms.empty()
+        for histogram in self.all_of.values():
+            together.add(histogram)
+        return _figures(together, self.failures_of.total(), seconds)
+
+
+def _figures(histogram: HdrHistogram, failures: int, seconds: float) -> Figures:
+    requests = histogram.get_total_count()
+    p50_ms, p95_ms, p99_ms = histograms.percentiles_ms(histogram, SHARES)
+    return Figures(
+        requests=requests,
+        failures=failures,
+        fail_ratio=round(failures / requests, 6) if requests else 0.0,
+        requests_per_s=round(requests / seconds, 3) if seconds else 0.0,
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
+        max_ms=histograms.max_ms(histogram),
+    )

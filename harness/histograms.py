@@ -6,6 +6,7 @@ of percentiles mean nothing; histograms of seconds, endpoints and workers are me
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +19,21 @@ DIGITS = 3
 
 def empty() -> HdrHistogram:
     """Return a histogram that takes 1 µs to an hour."""
-    return HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    return freed_at_once(HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS))
+
+
+def decoded(encoded: bytes) -> HdrHistogram:
+    """Return the histogram that `encode` was asked of."""
+    return freed_at_once(HdrHistogram.decode(encoded))
+
+
+def freed_at_once(histogram: HdrHistogram) -> HdrHistogram:
+    """Break the circle of a histogram and its encoder.
+
+    Else its 180 KB wait for the garbage collector, which is kept from running often.
+    """
+    histogram.encoder.histogram = weakref.proxy(histogram)
+    return histogram
 
 
 def of(times_ms: Iterable[float]) -> HdrHistogram:

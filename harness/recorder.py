@@ -245,9 +245,9 @@ class _Pending:
 
 def _add(sums: dict[Key, HdrHistogram], key: Key, encoded: bytes) -> None:
     if key in sums:
-        sums[key].decode_and_add(encoded)
+        sums[key].add(histograms.decoded(encoded))
     else:
-        sums[key] = HdrHistogram.decode(encoded)
+        sums[key] = histograms.decoded(encoded)
 
 
 def _task_mix(environment: Environment) -> dict[str, int]:

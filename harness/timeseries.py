@@ -191,6 +191,7 @@ def read_histograms(folder: Path) -> Iterator[Logged]:
     reader = HistogramLogReader(str(folder / HISTOGRAMS), histograms.empty())
     try:
         while (histogram := reader.get_next_interval_histogram()) is not None:
+            histograms.freed_at_once(histogram)
             tag = histogram.get_tag()
             method, _, name = unquote(tag.removeprefix(FAILED)).partition(" ")
             second = round(histogram.get_start_time_stamp() / 1000)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Callable
+
 import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
@@ -52,6 +56,23 @@ def test_what_is_out_of_range_counts_as_its_end(time_ms: float, found_ms: float)
     histogram = histograms.of([time_ms])
     assert histogram.get_total_count() == 1
     assert histograms.max_ms(histogram) == pytest.approx(found_ms, rel=0.001)
+
+
+@pytest.mark.parametrize("made", [histograms.empty, lambda: histograms.of([1.0])])
+def test_a_histogram_is_freed_without_the_garbage_collector(
+    made: Callable[[], HdrHistogram],
+) -> None:
+    """A run keeps the collector from running often, and each holds 180 KB."""
+    gc.disable()
+    try:
+        histogram = made()
+        for each in (histogram, histograms.decoded(histogram.encode())):
+            assert each.encode()
+        alive = [weakref.ref(histogram), weakref.ref(each)]
+        del histogram, each
+        assert [reference() for reference in alive] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_of_no_requests_there_is_no_percentile() -> None:

@@ -1,0 +1,96 @@
+"""A soak of many hours, in simulated time: memory stays flat, and the files stay small.
+
+Twenty minutes here; with SOAK_S=21600 all six hours, in three minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import gevent
+from locust.env import Environment
+
+import psutil
+import pytest
+
+from harness import contract, histograms, settings
+from harness.recorder import Recorder
+from harness.runfolder import ConnectionCounts, DeviceCounts
+from harness.timeseries import Failure, Health, Interval, Report
+
+SOAK_S = int(os.environ.get("SOAK_S", "1200"))
+SIX_HOURS_S = 21_600
+REQUESTS_PER_S = {
+    contract.BROWSE: 2190,
+    contract.LIST: 365,
+    contract.SEARCH: 219,
+    contract.ALARM: 73,
+    contract.KEYWORDS: 73,
+    contract.SUBSCRIPTIONS: 73,
+    contract.REGISTER: 7,
+}
+MB = 1_000_000
+
+
+def reports(start: int):
+    """Yield what a process tells of 3 000 requests/s, second by second."""
+    random = Random(1)
+    usual_ms = {
+        endpoint: [random.lognormvariate(3, 0.6) for _ in range(count)]
+        for endpoint, count in REQUESTS_PER_S.items()
+    }
+    for second in range(start, start + SOAK_S):
+        slowness = 0.5 + random.random()
+        intervals = [
+            Interval(
+                second,
+                endpoint.method,
+                endpoint.name,
+                histograms.of(time_ms * slowness for time_ms in times_ms).encode(),
+                histograms.of(times_ms[:2]).encode(),
+            )
+            for endpoint, times_ms in usual_ms.items()
+        ]
+        failures = [
+            Failure(interval.method, interval.name, "connection reset", 2, second, second)
+            for interval in intervals
+        ]
+        yield Report(intervals, failures, [Health(second, 20.0, 1.0)])
+
+
+@pytest.mark.timeout(1200)
+def test_memory_is_flat_and_files_are_small(tmp_path: Path) -> None:
+    environment = Environment(user_classes=[])
+    runner = environment.create_local_runner()
+    environment.host = "http://127.0.0.1:8000"
+    environment.parsed_options = Namespace(
+        **{"run_id": "soak", "num_users": 9000, "spawn_rate": 100, "run_time": SOAK_S, "seed": 1},
+        **{"tags": (), "exclude_tags": ()},
+    )
+    start = int(time.time()) - SOAK_S - 10
+    recorder = Recorder(environment, replace(settings.load(), results_dir=tmp_path), start)
+    gevent.killall([recorder._keeper])  # the test is the clock
+    process, at_first = psutil.Process(), 0
+    for number, report in enumerate(reports(start)):
+        recorder.take(report)
+        recorder._users[start + number] = 9000, 9000
+        recorder._write_until(start + number - 2)
+        if number == SOAK_S // 10:
+            at_first = process.memory_info().rss
+    grown = process.memory_info().rss - at_first
+    assert grown < 20 * MB
+    begin_s = time.perf_counter()
+    summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
+    took_s = time.perf_counter() - begin_s
+    size = sum(path.stat().st_size for path in recorder.folder.iterdir())
+    assert size / SOAK_S * SIX_HOURS_S < 200 * MB
+    assert summary.total.whole_run.requests == SOAK_S * sum(REQUESTS_PER_S.values())
+    assert summary.total.whole_run.failures == SOAK_S * 2 * len(REQUESTS_PER_S)
+    assert summary.steady_s >= SOAK_S - 1
+    print(f"{grown / MB:.1f} MB more, {size / MB:.1f} MB of files, summed up in {took_s:.1f} s")
+    runner.quit()
