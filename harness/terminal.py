@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,7 +14,7 @@ from locust.env import Environment
 from rich.console import Console
 from rich.table import Table
 
-from harness.runfolder import Figures, Summary
+from harness.runfolder import Figures, Step, Summary
 
 LINE_WIDTH = 80
 PIPED_WIDTH = 200
@@ -53,7 +54,9 @@ def show_progress(environment: Environment, run_time_s: float | None, out: TextI
 
 
 def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> None:
-    """Print a table with a row an endpoint, the reasons, the devices and the folder.
+    """Print a table with a row an endpoint, the steps, the reasons, the devices and the folder.
+
+    Figures are of the steady state, or of the whole run when it had none.
 
     Readable at 80 columns; without colour when piped.
     """
@@ -71,6 +74,9 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
     stretch = "the steady state" if total.steady else "the whole run: no steady state was reached"
     seconds = summary.steady_s if total.steady else summary.duration_s
     console.print(f"response times in ms; {seconds:.0f} s of {stretch}")
+    if len(summary.steps) > 1:
+        console.print()
+        console.print(_steps(summary.steps))
     console.print()
     for reason in summary.reasons:
         console.print(reason, markup=False)
@@ -87,6 +93,16 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
             f"{connections.reconnects} reconnects"
         )
     console.print(f"results: {folder}/", markup=False, soft_wrap=True)
+
+
+def _steps(steps: Sequence[Step]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("users", "seconds", "count", "failed", "/s", "p50", "p95", "p99", "max"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for step in steps:
+        seconds = step.last_second - step.first_second + 1
+        table.add_row(f"{step.users}", f"{seconds}", *_cells(step.total))
+    return table
 
 
 def _cells(figures: Figures) -> list[str]:

@@ -32,7 +32,7 @@ def judge(
     if reasons:
         return 3, reasons
     if failures:
-        reasons.append(f"{failures} of {requests} requests failed, see locust_failures.csv")
+        reasons.append(f"{failures} of {requests} requests failed, see failures.csv")
     if devices.left_behind:
         reasons.append(f"{devices.left_behind} devices may still be on the server")
     return (1 if failures else 0), reasons

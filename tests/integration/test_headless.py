@@ -13,9 +13,11 @@ from commands import interrupt, wait_until
 from notice_server import answers, answers_late
 from scipy.stats import chisquare
 
+from harness import figures
 from harness.contract import ENDPOINTS
 from harness.data import load_vocabulary
 from harness.settings import HTTP_CLIENTS, PROJECT_DIR
+from harness.timeseries import TIMELINE, read_failures, read_timeline
 
 NAMES = {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
 SHORT = ("--users=20", "--spawn-rate=20", "--run-time=4s")
@@ -339,3 +341,38 @@ def test_the_reference_server_is_as_it_was(commands, target):
     assert again.exit_code == 0, "the ids of the first run are free again"
     with urllib.request.urlopen(f"{target.url}/healthz") as answer:
         assert answer.status == 200
+
+
+def test_a_run_that_is_killed_leaves_valid_files(commands, notice_server):
+    process = commands.start_locust(
+        *("--headless", "--users=20", "--spawn-rate=20", "--run-time=60s"),
+        *("--host", notice_server.url, "--run-id=killed"),
+    )
+    folder = commands.results / "killed"
+    try:
+        wait_until(
+            lambda: (folder / TIMELINE).exists() and len(read_timeline(folder)) > 6,
+            "seconds are written down",
+        )
+    finally:
+        process.kill()
+        process.communicate()
+    found = figures.read(folder)
+    assert found.total.whole_run.requests > 0
+    assert found.total.whole_run.requests == sum(row.requests for row in read_timeline(folder))
+    assert found.steady_s >= 3
+    assert read_failures(folder) == []
+    assert json.loads((folder / "run.json").read_text())["run_id"] == "killed"
+
+
+def test_failures_are_written_down_with_their_times(commands, notice_server):
+    notice_server.faults["GET", "/notice/list"] = answers(500, {"detail": "x"})
+    begin_s = time.time()
+    run = commands.locust(*SHORT, "--tags", "list", "--host", notice_server.url)
+    assert run.exit_code == 1, run.stderr
+    (failure,) = read_failures(run.folder)
+    assert (failure.method, failure.name) == ("GET", "/notice/list")
+    assert failure.error == "expected status 200, got 500"
+    assert failure.count == run.requests["GET /notice/list"]
+    assert begin_s < failure.first_seen_s < failure.last_seen_s < time.time()
+    assert run.summary["total"]["whole_run"]["failures"] == failure.count

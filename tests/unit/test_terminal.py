@@ -17,6 +17,7 @@ from harness.runfolder import (
     DeviceCounts,
     EndpointFigures,
     Figures,
+    Step,
     Summary,
     Total,
 )
@@ -106,7 +107,7 @@ def test_every_row_is_whole(each: Figures) -> None:
 
 @pytest.mark.parametrize("each", [figures(), figures(99_999, 999, 240.0)])
 def test_a_piped_table_fits_eighty_columns_without_colour(each: Figures) -> None:
-    lines = shown(summary(each, ("3 of 600 requests failed, see locust_failures.csv",)))
+    lines = shown(summary(each, ("3 of 600 requests failed, see failures.csv",)))
     assert all(len(line) <= 80 for line in lines)
     assert "\x1b" not in "".join(lines)
 
@@ -126,6 +127,29 @@ def test_reasons_devices_and_folder_follow_the_table() -> None:
 def test_a_client_that_does_not_tell_of_its_connections_has_no_line_for_them() -> None:
     result = msgspec.structs.replace(summary(figures()), connections=ConnectionCounts())
     assert not [line for line in shown(result) if line.startswith("connections")]
+
+
+def test_the_heading_says_what_the_figures_are_of() -> None:
+    result = summary(figures())
+    assert "response times in ms; 60 s of the steady state" in shown(result)
+    rows = [msgspec.structs.replace(each, steady=None) for each in result.endpoints]
+    never = msgspec.structs.replace(
+        result, steady_s=0.0, endpoints=rows, total=Total(steady=None, whole_run=figures(77))
+    )
+    lines = shown(never)
+    assert "response times in ms; 70 s of the whole run: no steady state was reached" in lines
+    assert row(lines, "total")[0] == "77"
+
+
+def test_several_steps_have_a_row_each() -> None:
+    steps = [
+        Step(users=users, first_second=0, last_second=29, total=figures(users * 10))
+        for users in (50, 100)
+    ]
+    lines = shown(msgspec.structs.replace(summary(figures()), steps=steps))
+    assert ["50", "30", "500"] in [line.split()[:3] for line in lines]
+    assert ["100", "30", "1000"] in [line.split()[:3] for line in lines]
+    assert not [line for line in shown(summary(figures())) if line.split()[:1] == ["users"]]
 
 
 def test_a_long_folder_stays_in_one_line_to_be_copied() -> None:

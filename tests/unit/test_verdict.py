@@ -19,7 +19,7 @@ def test_a_clean_run_passes_without_a_word() -> None:
 
 
 def test_one_failure_of_many_misses() -> None:
-    text = "1 of 100000 requests failed, see locust_failures.csv"
+    text = "1 of 100000 requests failed, see failures.csv"
     assert judge(100000, 1, 0, CLEAN) == (1, [text])
 
 
@@ -28,7 +28,7 @@ def test_devices_left_behind_are_told_and_do_not_decide() -> None:
     assert judge(100, 0, 0, LEFT) == (0, [told])
     code, reasons = judge(100, 3, 0, LEFT)
     assert code == 1
-    assert reasons == ["3 of 100 requests failed, see locust_failures.csv", told]
+    assert reasons == ["3 of 100 requests failed, see failures.csv", told]
 
 
 def test_no_request_is_no_measurement() -> None:
