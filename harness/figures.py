@@ -62,7 +62,7 @@ def read(folder: Path) -> RunFigures:
         if step is not None:
             steady.merge(part)
             steps[step] = part.total_figures(len(stretches[step]))
-    duration_s, steady_s = float(len(timeline)), float(len(step_of))
+    duration_s, steady_s = float(len(_until_the_end(timeline))), float(len(step_of))
     keys = sorted(whole.all_of, key=lambda key: (key[1], key[0]))
     return RunFigures(
         duration_s=duration_s,
@@ -90,6 +90,14 @@ def read(folder: Path) -> RunFigures:
             for rows, total in zip(stretches, steps, strict=True)
         ],
     )
+
+
+def _until_the_end(timeline: Sequence[Second]) -> Sequence[Second]:
+    """Return the seconds without those in which the run was over and only cleaned up."""
+    end = len(timeline)
+    while end and not timeline[end - 1].requests and not timeline[end - 1].target_users:
+        end -= 1
+    return timeline[:end]
 
 
 class _Sums:

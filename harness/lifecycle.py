@@ -201,6 +201,8 @@ class Lifecycle:
             vocabulary = with_generated_searches(vocabulary, options.seed)
         garbage.begin_run()
         if isinstance(runner, WorkerRunner):
+            if self.meter is not None:
+                self.meter.stop()
             self.meter = Meter(environment)
         share(environment, Shared(self.settings, vocabulary, options.seed, worker_index))
         if not isinstance(runner, WorkerRunner):

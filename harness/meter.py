@@ -29,6 +29,7 @@ class Meter:
     def __init__(self, environment: Environment) -> None:
         """Begin to listen."""
         self._events = environment.events
+        self._is_stopped = False
         self._second = _Second(0)
         self._over: deque[_Times] = deque()
         self._report = Report([], [], [])
@@ -38,7 +39,10 @@ class Meter:
         self._events.request.add_listener(self._on_request)
 
     def stop(self) -> None:
-        """Listen no more; the second that has begun counts as over."""
+        """Listen no more; the second that has begun counts as over. Harmless when repeated."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         self._events.request.remove_listener(self._on_request)
         self._watch.stop()
         self._worker.kill()

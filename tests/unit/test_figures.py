@@ -94,6 +94,17 @@ def test_an_endpoint_that_was_not_hit_in_the_steady_state_has_none_there(tmp_pat
     assert (row.steady.requests, row.steady.p50_ms, row.steady.max_ms) == (0, None, None)
 
 
+def test_the_seconds_of_cleaning_up_are_not_of_the_run(tmp_path: Path) -> None:
+    files = Files(tmp_path, START)
+    for number, wanted in enumerate([3, 3, 0, 0, 0]):
+        requests = 4 if number in (0, 2) else 0
+        hit = {PUT: histograms.of([3.0] * requests)} if requests else {}
+        files.append(second(number, 3, wanted, requests=requests), hit, {})
+    files.close()
+    found = figures.read(tmp_path)
+    assert (found.duration_s, found.total.whole_run.requests_per_s) == (3.0, round(8 / 3, 3))
+
+
 def test_an_empty_run_has_figures(tmp_path: Path) -> None:
     Files(tmp_path, START).close()
     found = figures.read(tmp_path)

@@ -1,0 +1,130 @@
+"""What a process tells of its requests: all of them, each in its second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gevent
+from locust.env import Environment
+from locust.event import Events
+
+import pytest
+
+from harness import histograms
+from harness.meter import Meter
+
+START = 1_600_000_000.0
+
+
+@pytest.fixture
+def environment() -> Environment:
+    return Environment(user_classes=[], events=Events())
+
+
+@pytest.fixture
+def meter(environment: Environment) -> Iterator[Meter]:
+    meter = Meter(environment)
+    yield meter
+    meter.stop()
+
+
+def answered(
+    environment: Environment,
+    at_s: float,
+    time_ms: float = 10.0,
+    name: str = "/notice/list",
+    problem: str | None = None,
+) -> None:
+    """Fire the event of a request whose answer came at a moment."""
+    environment.events.request.fire(
+        request_type="GET",
+        name=name,
+        response_time=time_ms,
+        response_length=1,
+        response=None,
+        context={},
+        exception=None if problem is None else ValueError(problem),
+        start_time=START + at_s - time_ms / 1000,
+        url="http://127.0.0.1/",
+    )
+
+
+def told(meter: Meter) -> dict[tuple[int, str], tuple[int, int]]:
+    """Return (requests, failures) by second and name."""
+    report = meter.taken()
+    counts = {}
+    for interval in report.intervals:
+        all_of = histograms.decoded(interval.histogram).get_total_count()
+        failed = interval.failed and histograms.decoded(interval.failed).get_total_count()
+        counts[interval.second - int(START), interval.name] = (all_of, failed or 0)
+    return counts
+
+
+def test_a_request_counts_in_the_second_of_its_answer(
+    environment: Environment, meter: Meter
+) -> None:
+    for at_s, time_ms in ((0.1, 50.0), (0.9, 5.0), (1.2, 900.0), (3.0, 2500.0)):
+        answered(environment, at_s, time_ms)
+    meter.stop()
+    name = "/notice/list"
+    assert told(meter) == {(0, name): (2, 0), (1, name): (1, 0), (3, name): (1, 0)}
+
+
+def test_endpoints_and_failures_are_kept_apart(environment: Environment, meter: Meter) -> None:
+    answered(environment, 0.1, name="/a")
+    answered(environment, 0.2, name="/b", problem="connection reset")
+    answered(environment, 0.3, name="/b", problem="connection reset")
+    answered(environment, 0.4, name="/b")
+    meter.stop()
+    report = meter.taken()
+    assert {interval.name: interval.failed is None for interval in report.intervals} == {
+        "/a": True,
+        "/b": False,
+    }
+    (failure,) = report.failures
+    assert (failure.name, failure.error, failure.count) == ("/b", "connection reset", 2)
+    assert failure.first_seen_s == pytest.approx(START + 0.2)
+    assert failure.last_seen_s == pytest.approx(START + 0.3)
+
+
+def test_nothing_is_told_twice_and_nothing_is_lost(environment: Environment, meter: Meter) -> None:
+    """However often it is asked, and whatever it is doing then."""
+    total = 0
+    for number in range(400):
+        answered(environment, number / 20, time_ms=1 + number % 7, name=f"/{number % 3}")
+        if number % 9 == 0:
+            gevent.sleep(0)
+            total += sum(requests for requests, _ in told(meter).values())
+    meter.stop()
+    total += sum(requests for requests, _ in told(meter).values())
+    assert total == 400
+    assert meter.taken().intervals == []
+
+
+def test_a_second_is_told_without_a_request_after_it(
+    environment: Environment, meter: Meter
+) -> None:
+    answered(environment, 0.5)
+    latest = gevent.Timeout.start_new(10)
+    while not (counts := told(meter)):
+        gevent.sleep(0.05)
+    latest.cancel()
+    assert counts == {(0, "/notice/list"): (1, 0)}
+
+
+def test_after_it_was_stopped_it_listens_no_more(environment: Environment, meter: Meter) -> None:
+    meter.stop()
+    meter.stop()
+    answered(environment, 0.5)
+    assert told(meter) == {}
+
+
+def test_it_tells_how_the_process_did(meter: Meter) -> None:
+    health: list = []
+    with gevent.Timeout(20):
+        while len(health) < 2:
+            gevent.sleep(0.2)
+            health += meter.taken().health
+    one, two = health[:2]
+    assert two.second == one.second + 1
+    assert all(each.cpu_percent >= 0 and each.lag_ms >= 0 for each in health)
