@@ -39,8 +39,8 @@ def freed_at_once(histogram: HdrHistogram) -> HdrHistogram:
 def of(times_ms: Iterable[float]) -> HdrHistogram:
     """Return the histogram of some response times; what is out of range counts as its end."""
     histogram = empty()
-    for time_us, count in Counter(map(_whole_us, times_ms)).items():
-        histogram.record_value(time_us, count)
+    for time_us, count in Counter([int(time_ms * 1000 + 0.5) for time_ms in times_ms]).items():
+        histogram.record_value(min(max(time_us, LOWEST_US), HIGHEST_US), count)
     return histogram
 
 
@@ -61,7 +61,3 @@ def percentiles_ms(
 def max_ms(histogram: HdrHistogram) -> float | None:
     """Return the longest time, or None of no requests."""
     return histogram.get_max_value() / 1000 if histogram.get_total_count() else None
-
-
-def _whole_us(time_ms: float) -> int:
-    return min(max(round(time_ms * 1000), LOWEST_US), HIGHEST_US)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gevent
 from locust.env import Environment
@@ -64,24 +64,29 @@ class Meter:
         response_time: float,
         exception: BaseException | None = None,
         start_time: float | None = None,
-        **_: Any,
+        response_length: object = None,  # named, since gathering what is not wanted takes longer
+        response: object = None,
+        context: object = None,
+        url: object = None,
+        **_: object,
     ) -> None:
         now_s = time.time() if start_time is None else start_time + response_time * 0.001
-        if now_s >= self._second.until_s:
-            self._begin_second(int(now_s))
-        key = request_type, name
-        self._second.all_ms[key].append(response_time)
+        second = self._second
+        if now_s >= second.until_s:
+            second = self._begin_second(int(now_s))
+        second.all_ms[request_type, name].append(response_time)
         if exception is not None:
-            self._second.failed_ms[key].append(response_time)
-            error = str(exception)
-            failure = Failure(request_type, name, error, 1, now_s, now_s)
-            known = self._failures.get((*key, error))
-            self._failures[*key, error] = failure if known is None else known + failure
+            second.failed_ms[request_type, name].append(response_time)
+            failure = Failure(request_type, name, str(exception), 1, now_s, now_s)
+            key = request_type, name, failure.error
+            known = self._failures.get(key)
+            self._failures[key] = failure if known is None else known + failure
 
-    def _begin_second(self, number: int) -> None:
+    def _begin_second(self, number: int) -> _Second:
         over, self._second = self._second, _Second(number)
         for key, all_ms in over.all_ms.items():
             self._over.append(_Times(over.number, key, all_ms, over.failed_ms.get(key)))
+        return self._second
 
     def _work(self) -> None:
         while True:
