@@ -147,9 +147,10 @@ def _made(folder: Path) -> Path:
 
 
 def rotated(generators: Sequence[Generator], number: int) -> list[Generator]:
-    """Return the order of a round: each begins with another generator."""
+    """Return the order of a round: each begins with another, and every other goes backwards."""
     start = number % len(generators)
-    return [*generators[start:], *generators[:start]]
+    order = [*generators[start:], *generators[:start]]
+    return order[::-1] if number % 2 else order
 
 
 def _redraw() -> None:
