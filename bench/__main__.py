@@ -148,9 +148,9 @@ def _made(folder: Path) -> Path:
 
 def rotated(generators: Sequence[Generator], number: int) -> list[Generator]:
     """Return the order of a round: each begins with another, and every other goes backwards."""
-    start = number % len(generators)
-    order = [*generators[start:], *generators[:start]]
-    return order[::-1] if number % 2 else order
+    step = -1 if number % 2 else 1
+    count = len(generators)
+    return [generators[(number + step * place) % count] for place in range(count)]
 
 
 def _redraw() -> None:
