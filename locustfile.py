@@ -33,5 +33,7 @@ class NoticeUser(NoticeApiUser):
 
     def on_stop(self) -> None:
         """Leave the server as it was found."""
-        unregister(self)
-        self.sender.close()
+        try:
+            unregister(self)
+        finally:
+            self.sender.close()

@@ -147,9 +147,10 @@ def _made(folder: Path) -> Path:
 
 
 def rotated(generators: Sequence[Generator], number: int) -> list[Generator]:
-    """Return the order of a round: each begins with another generator."""
-    start = number % len(generators)
-    return [*generators[start:], *generators[:start]]
+    """Return the order of a round: each begins with another, and every other goes backwards."""
+    step = -1 if number % 2 else 1
+    count = len(generators)
+    return [generators[(number + step * place) % count] for place in range(count)]
 
 
 def _redraw() -> None:

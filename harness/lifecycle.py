@@ -146,6 +146,7 @@ class Lifecycle:
     ) -> None:
         """Refuse what cannot work, before the first request; load the words."""
         options = _options(environment)
+        _interrupt_between_turns(signal.SIGINT)
         if self.settings.vary_data:
             self.vocabulary = load_vocabulary(self.settings.data_dir)
         if isinstance(runner, WorkerRunner):
@@ -155,7 +156,7 @@ class Lifecycle:
             return
         if options.headless:
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            _interrupt_between_turns(signal.SIGTERM)
         command_line.check_numbers(options)
         command_line.check_tags(options, environment.user_classes)
         if options.run_id is not None:
@@ -431,6 +432,23 @@ class Lifecycle:
                 return super().__next__()
 
         return StoppableDispatcher
+
+
+def _interrupt_between_turns(number: signal.Signals) -> None:
+    """Let a signal interrupt the main greenlet, and never the one that happens to run.
+
+    Python raises KeyboardInterrupt wherever it is: in mid-answer, which then is lost.
+    """
+    if signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler):
+        return
+    hub = gevent.get_hub()
+    main = hub.parent
+    assert main is not None
+
+    def interrupt(_number: int, _frame: object) -> None:
+        hub.loop.run_callback_threadsafe(main.throw, KeyboardInterrupt)
+
+    signal.signal(number, interrupt)
 
 
 def _options(environment: Environment) -> Namespace:

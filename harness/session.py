@@ -16,6 +16,7 @@ from time import perf_counter, time
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
+import gevent
 from locust.exception import CatchResponseError
 
 from harness.contract import Request
@@ -25,6 +26,7 @@ from harness.wire import Answer, Connection, Endpoint, Fault, tls
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 TARGETS_KEPT = 4096
+LOOK_AFTER_S = 0.02
 POST_IDLE_S = 1.0  # less than common servers keep an idle connection; gunicorn's threads: 2 s
 
 
@@ -166,9 +168,11 @@ class Session:
                 problem = redirect_problem(endpoint.status, answer, self.base_url)
             else:
                 problem = request.problem(status, answer.body)
-        self._report(request, elapsed_ms, length, answer, problem, start_time)
-        if self._put_off is not None:
-            self._raise_what_was_put_off()
+        try:
+            self._report(request, elapsed_ms, length, answer, problem, start_time)
+        finally:
+            if self._put_off is not None:
+                self._raise_what_was_put_off()
         return problem is None
 
     def _raise_what_was_put_off(self) -> NoReturn:
@@ -217,33 +221,52 @@ class Session:
             self._connection = None
 
     def _exchange(self, wire: bytes, idempotent: bool) -> Answer:
-        """Send on the kept connection, or on a new one; note in `_start` when it began."""
+        """Send on the kept connection, or on a new one; note in `_start` when it began.
+
+        It is noted at the end: other greenlets may use the session in between.
+        """
+        start = perf_counter()
+        try:
+            answer, self._start = self._exchange_from(start, wire, idempotent)
+        except BaseException:
+            self._start = start
+            raise
+        return answer
+
+    def _exchange_from(self, start: float, wire: bytes, idempotent: bool) -> tuple[Answer, float]:
         connection, self._connection = self._connection, None
         self.connect_ms = 0.0
-        self._start = start = perf_counter()
+        again = False
         if connection is not None:
-            if connection.is_open and (idempotent or _is_fresh(connection, start)):
+            if _is_fit(connection, start - connection.started, idempotent):
                 try:
                     answer = self._answer_on(connection, wire)
                 except Fault as fault:
                     if not (fault.unanswered and idempotent):
                         raise
                     self._count_reconnect()  # RFC 9110, 9.2.2: sent again, once
+                    again = True
                 else:
-                    self._start = connection.started
                     self._put_back(connection)
-                    return answer
+                    return answer, connection.started
             else:
                 connection.close()
                 if idempotent:
                     self._count_reconnect()
-        connection = Connection(self._origin.endpoint)
+        while True:
+            try:
+                connection = Connection(self._origin.endpoint)
+                break
+            except gevent.GreenletExit as kill:
+                if not again:
+                    raise
+                self._put_off = kill  # the server may have seen the first try: it is counted
         self.connect_ms = (perf_counter() - start) * 1000
         self._origin.connecting.opened += 1
         self._origin.connecting.connecting_ms += self.connect_ms
         answer = self._answer_on(connection, wire)
         self._put_back(connection)
-        return answer
+        return answer, start
 
     def _count_reconnect(self) -> None:
         self.reconnects += 1
@@ -302,7 +325,6 @@ class Session:
         elif answer is not None and 300 <= answer.status != 304:
             problem = redirect_problem(200, answer, self.base_url)
         response = Response(answer, self.base_url + path, elapsed_ms)
-        put_off, self._put_off = self._put_off, None
 
         def report(problem: str | None) -> None:
             self._fire(
@@ -316,8 +338,8 @@ class Session:
                 start_time=start_time,
                 url=response.url,
             )
-            if put_off is not None:
-                raise put_off
+            if self._put_off is not None:
+                self._raise_what_was_put_off()
 
         if catch_response:
             return response.await_verdict(problem, report)
@@ -341,13 +363,16 @@ class Session:
         return self.request("DELETE", path, **options)
 
 
-def _is_fresh(connection: Connection, now: float) -> bool:
-    """Say whether a connection is known to be alive: a POST must not be sent twice.
+def _is_fit(connection: Connection, idle_s: float, idempotent: bool) -> bool:
+    """Say whether a request may go out on a kept connection.
 
-    One that has been idle for as long as a server may keep it can be closed while the request is
-    on its way, however alive it looks.
+    The loop has seen what came on it up to its last turn; on one that was idle for longer it is
+    looked for again. A POST must not be sent twice: one that has been idle for as long as a server
+    may keep it can be closed while the request is on its way, however alive it looks.
     """
-    return now - connection.started < POST_IDLE_S and connection.is_alive()
+    if idempotent and idle_s < LOOK_AFTER_S:
+        return connection.is_open
+    return (idempotent or idle_s < POST_IDLE_S) and connection.is_alive()
 
 
 def answers(origin: Origin, request: Request) -> None:

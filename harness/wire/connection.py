@@ -119,6 +119,7 @@ class Connection:
         """
         self._parser.begin(request.startswith(b"HEAD "))
         self._wake = gevent.getcurrent().switch
+        self.started = 0.0
         timer = self._timer
         timer.again(self._on_timeout)  # start() would go on where it stopped
         try:
@@ -140,7 +141,10 @@ class Connection:
             return outcome
         self.close()
         assert outcome is not None
-        raise outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # its traceback holds this frame: a cycle
 
     def close(self) -> None:
         """Close the socket; harmless when it is closed already."""
@@ -151,6 +155,7 @@ class Connection:
                 watcher.stop()
                 watcher.close()
             self._socket.close()
+            self._parser.close()
 
     def _finish(self, outcome: Answer | BaseException) -> None:
         """Wake the user who waits, with what came of the request."""
@@ -162,7 +167,10 @@ class Connection:
         wake()
 
     def _on_timeout(self) -> None:
-        self._finish(Fault(faults.ANSWER_TIMEOUT))
+        wake = self._wake
+        self._on_readable()  # after a stop of the loop an answer may lie there that came in time
+        if wake is not None and self._wake is wake:
+            self._finish(Fault(faults.ANSWER_TIMEOUT))
 
     def _send(self, data: bytes) -> None:
         """Send what can be sent without waiting; the loop sends the rest."""
@@ -217,6 +225,8 @@ class Connection:
             return None
         if not size:
             return self._parser.end()
+        if not self.started:  # no answer to a request that waits to be sent
+            raise Fault(faults.CLOSED_BEFORE, unanswered=True)
         answer = self._parser.feed(size)
         if answer is None and tls is not None and tls.ended:
             return self._parser.end()
@@ -236,8 +246,8 @@ def _send_soon(connection: Connection, request: bytes) -> None:
 
 def _send_unsent() -> None:
     """Run in the hub, between two turns of the loop, when all greenlets wait."""
-    batch = _unsent.copy()
-    _unsent.clear()
+    global _unsent
+    batch, _unsent = _unsent, []
     for connection, request in batch:
         if connection.is_open:  # its user may have been stopped since
             connection._send(request)

@@ -6,6 +6,8 @@ import gzip
 import socket
 from collections.abc import Callable
 
+from gevent.monkey import get_original
+
 import pytest
 from session.raw_servers import (
     OK,
@@ -25,6 +27,8 @@ from session.raw_servers import (
 from harness import contract
 from harness.wire import Connection, Endpoint, Fault, parser
 from harness.wire import faults as names
+
+sleep_without_the_loop = get_original("time", "sleep")
 
 BODY = b'[{"name": "cse", "api_url": "http://campus.example/cse"}]'
 RIGHT = answer(200, BODY)
@@ -229,3 +233,28 @@ def test_all_names_differ() -> None:
     ]
     assert len(texts) >= 15
     assert len(set(texts)) == len(texts)
+
+
+def test_an_answer_that_came_in_time_counts_however_late_it_is_read(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """The loop stood still: its timer and the answer are due in the same turn."""
+
+    def behave(connection: socket.socket, _number: int) -> bool:
+        connection.sendall(OK)
+        sleep_without_the_loop(0.4)
+        return True
+
+    client = connect(serve(behave).url, answer_timeout_s=0.3)
+    client.session.get("/")
+    assert client.problems == [None]
+
+
+def test_a_body_of_many_empty_members_is_refused_at_once(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """Each costs a copy of the rest: they would stop the loop of all users for seconds."""
+    body = gzip.compress(b"") * 100_000
+    client = connect(serve(sends(answer(200, body, "Content-Encoding: gzip"))).url)
+    client.session.get("/")
+    assert client.problems == [names.WRONG_BODY]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable
 from random import Random
 
 import gevent
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from session.raw_servers import (
+    OK,
+    Behaviour,
     Client,
     Server,
     fault_of,
@@ -21,6 +25,7 @@ from session.raw_servers import (
 from session.test_same_as_requests import RIGHT, STRICTER, WRONG
 
 from harness import contract
+from harness.wire.parser import AnswerParser
 
 SEEDS = [*RIGHT.values(), *WRONG.values(), *(raw for raw, _ in STRICTER.values())]
 SNIPPETS = (
@@ -117,3 +122,23 @@ def test_endless_announcements_end(serve: Callable[..., Server]) -> None:
 
     server = serve(behave)
     assert fault_of(server.port, answer_s=1.0) in ("answer timeout", "body too large")
+
+
+@pytest.mark.parametrize("behave", [sends(OK), sends(b""), sends(b"garbage")])
+def test_a_closed_connection_is_freed_without_the_garbage_collector(
+    behave: Behaviour, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """A run keeps the collector from running often."""
+    client = connect(serve(behave).url)
+    client.session._fire = lambda **_: None
+    client.session.get("/")
+    gc.collect()
+    before = sum(isinstance(thing, AnswerParser) for thing in gc.get_objects())
+    gc.disable()
+    try:
+        for _ in range(20):
+            client.session.get("/")
+        after = sum(isinstance(thing, AnswerParser) for thing in gc.get_objects())
+        assert after == before
+    finally:
+        gc.enable()

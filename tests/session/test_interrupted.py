@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import socket
 from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
+from locust.exception import StopUser
 
 import pytest
 from session.raw_servers import (
@@ -22,7 +25,9 @@ from session.raw_servers import (
     wait_for,
 )
 
-from harness.wire import Connection
+from harness import contract
+from harness.lifecycle import _interrupt_between_turns
+from harness.wire import Connection, sockets
 
 
 def watchers() -> int:
@@ -170,3 +175,84 @@ def test_an_answer_timeout_reaches_no_later_wait(
     client.session.get("/")
     gevent.sleep(0.6)
     assert client.problems == [None, None, "answer timeout"]
+
+
+def test_a_kill_while_a_request_is_sent_again_loses_it_not(
+    serve: Callable[..., Server], connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def behave(connection: socket.socket, _number: int) -> bool:
+        if len(server.requests) == 2:
+            return False
+        connection.sendall(OK)
+        return True
+
+    connects = sockets.connected
+    killed = Event()
+
+    def connected(host: str, port: int) -> socket.socket:
+        if server.requests and not killed.is_set():
+            killed.set()
+            user.kill(block=False)
+            gevent.sleep(0.01)
+        return connects(host, port)
+
+    monkeypatch.setattr(sockets, "connected", connected)
+    server = serve(behave)
+    client = connect(server.url)
+
+    def act() -> None:
+        client.session.get("/")
+        client.session.get("/")
+        pytest.fail("it goes on after the kill")
+
+    user = gevent.spawn(act)
+    user.join()
+    assert isinstance(user.value, gevent.GreenletExit)
+    assert client.problems == [None, None]
+    assert len(server.requests) == 3  # the second twice
+
+
+def test_a_kill_is_not_forgotten_when_a_listener_raises(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    over = Event()
+
+    def behave(connection: socket.socket, _number: int) -> bool:
+        over.wait()
+        connection.sendall(OK)
+        return True
+
+    def fire(**_: object) -> None:
+        raise StopUser
+
+    server = serve(behave)
+    client = connect(server.url)
+    client.session._fire = fire
+    user = gevent.spawn(client.session.send, contract.list_boards())
+    wait_for(lambda: server.requests, "it is sent")
+    user.kill(block=False)
+    gevent.sleep(0)
+    over.set()
+    user.join()
+    assert isinstance(user.value, gevent.GreenletExit)
+    assert client.session._put_off is None
+
+
+def test_a_signal_waits_for_what_runs() -> None:
+    """Python would raise KeyboardInterrupt in the middle of an answer, which is lost then."""
+    number = signal.SIGUSR2
+    before = signal.getsignal(number)
+    done = []
+
+    def busy() -> None:
+        os.kill(os.getpid(), number)
+        done.append(sum(range(100_000)))
+
+    try:
+        _interrupt_between_turns(number)
+        gevent.spawn(busy)
+        with pytest.raises(KeyboardInterrupt):
+            gevent.sleep(10)
+    finally:
+        signal.signal(number, before)
+    assert done

@@ -5,13 +5,25 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import time
 from collections.abc import Callable
 
+import gevent
+from gevent.event import Event
 from locust.exception import CatchResponseError
 
 import pytest
-from session.raw_servers import OK, Behaviour, Client, Server, answer, answers_after, sends
+from session.raw_servers import (
+    OK,
+    Behaviour,
+    Client,
+    Server,
+    answer,
+    answers_after,
+    sends,
+    wait_for,
+)
 
 from harness import contract
 from harness.session import Response
@@ -378,3 +390,28 @@ def test_sending_uncounted_says_the_status_and_nothing_else(
     assert client.session.send_uncounted(contract.unregister("a")) == 0
     assert client.fired == []
     assert server.bodies == [b'{"id":"a"}'] * 2
+
+
+def test_each_of_two_greenlets_on_one_session_gets_its_own_time(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    first, second = Event(), Event()
+
+    def behave(connection: socket.socket, _number: int) -> bool:
+        (first if len(server.requests) == 1 else second).wait()
+        connection.sendall(OK)
+        return True
+
+    server = serve(behave)
+    client = connect(server.url)
+    users = [gevent.spawn(client.session.get, "/")]
+    wait_for(lambda: len(server.requests) == 1, "the first is sent")
+    gevent.sleep(0.3)
+    users.append(gevent.spawn(client.session.get, "/"))
+    wait_for(lambda: len(server.requests) == 2, "the second is sent")
+    first.set()
+    users[0].join()
+    assert client.fired[0]["response_time"] >= 299
+    second.set()
+    gevent.joinall(users)
+    assert client.problems == [None, None]

@@ -332,3 +332,28 @@ def test_what_comes_on_an_idle_connection_closes_it_at_once(
     with no_more_open_files():
         act(client, "GET", 0)
     assert client.problems == [None]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_what_came_before_a_request_was_sent_is_no_answer_to_it(
+    method: str, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """A proxy says 408 in the very turn of the loop in which the user goes on."""
+
+    def behave(connection: socket.socket, number: int) -> bool:
+        connection.sendall(OK)
+        if len(server.requests) == 1:
+            gevent.sleep(0.05)
+            connection.sendall(answer(408, b"too late", "Connection: close"))
+            act(client, method, 1)  # the client's loop has not looked since
+            return False
+        return True
+
+    server = serve(behave)
+    client = connect(server.url)
+    act(client, "GET", 0)
+    wait_for(lambda: len(client.fired) == 2, "the second is answered")
+    assert client.problems == [None, None]
+    assert client.session.reconnects == 1
+    assert len(server.requests) == 2
+    assert client.fired[1]["response_time"] < 5000
