@@ -411,7 +411,7 @@ def test_each_of_two_greenlets_on_one_session_gets_its_own_time(
     wait_for(lambda: len(server.requests) == 2, "the second is sent")
     first.set()
     users[0].join()
-    assert client.fired[0]["response_time"] >= 299
+    assert client.fired[0]["response_time"] > 250
     second.set()
     gevent.joinall(users)
     assert client.problems == [None, None]
