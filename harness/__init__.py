@@ -3,8 +3,8 @@
 Six floors, each importing only from those below it:
 
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`
-* first: `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`, `verdict`,
-  `deployments`, `terminal`, `shapes`, `timeseries`
+* first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
+  `stopping`, `verdict`, `deployments`, `terminal`, `shapes`, `timeseries`
 * second: `session`, `clients`, `figures`, `health`
 * third: `user`, `cleanup`, `meter`
 * fourth: `recorder`

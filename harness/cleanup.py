@@ -11,7 +11,8 @@ import gevent.pool
 from harness import contract
 from harness.clients import Client
 from harness.devices import Devices
-from harness.session import Origin, Session
+from harness.origin import Origin
+from harness.session import Session
 from harness.settings import Settings
 
 CONCURRENT_DELETES = 20

@@ -22,7 +22,6 @@ from typing import Any, ParamSpec
 
 import gevent
 from locust.argument_parser import LocustArgumentParser
-from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.event import Events
 from locust.exception import StopTest
@@ -43,14 +42,16 @@ from harness import (
     garbage,
     login,
     runfolder,
+    stopping,
     terminal,
 )
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
 from harness.meter import Meter
+from harness.origin import Origin
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts, DeviceCounts
-from harness.session import Origin, answers
+from harness.session import answers
 from harness.settings import Settings, load, redacted
 from harness.timeseries import Report
 from harness.user import Shared, share, shared_in
@@ -146,7 +147,7 @@ class Lifecycle:
     ) -> None:
         """Refuse what cannot work, before the first request; load the words."""
         options = _options(environment)
-        _interrupt_between_turns(signal.SIGINT)
+        stopping.interrupt_between_turns(signal.SIGINT)
         if self.settings.vary_data:
             self.vocabulary = load_vocabulary(self.settings.data_dir)
         if isinstance(runner, WorkerRunner):
@@ -156,7 +157,7 @@ class Lifecycle:
             return
         if options.headless:
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
-            _interrupt_between_turns(signal.SIGTERM)
+            stopping.interrupt_between_turns(signal.SIGTERM)
         command_line.check_numbers(options)
         command_line.check_tags(options, environment.user_classes)
         if options.run_id is not None:
@@ -178,8 +179,8 @@ class Lifecycle:
         if isinstance(runner, MasterRunner):
             runner.register_message(FINISHED, self.on_finished_message)
             environment.events.worker_connect.add_listener(self.on_worker_connect)
-            environment.dispatcher_class = self._stoppable_dispatcher()
-            self._refuse_a_start_while_stopping(runner)
+            environment.dispatcher_class = stopping.dispatcher(lambda: self.stopping)
+            stopping.refuse_starts(runner, lambda: self.stopping)
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
         """Open a run: seed, words and pool in every process, the record where the run is led."""
@@ -304,8 +305,7 @@ class Lifecycle:
         """Finish before this worker says goodbye: the master forgets whoever has said it."""
         runner = environment.runner
         assert isinstance(runner, WorkerRunner)
-        # The master gives this worker the users of another that leaves: too late for them here.
-        runner.start_worker = _take_no_users  # type: ignore[method-assign]
+        stopping.take_no_users(runner)
         runner.stop()
 
     def on_worker_connect(self, client_id: str, **_: object) -> None:
@@ -393,16 +393,6 @@ class Lifecycle:
         self._check_target(host)
         self.stopping = False  # not earlier: the last ramp-up would wake finished workers
 
-    def _refuse_a_start_while_stopping(self, runner: MasterRunner) -> None:
-        """Keep the master from replacing the users of a worker that leaves at the end."""
-        start = runner.start
-
-        def start_unless_stopping(*args: Any, **kwargs: Any) -> None:
-            if not self.stopping:
-                start(*args, **kwargs)
-
-        runner.start = start_unless_stopping  # type: ignore[method-assign]
-
     def _check_master_port_when_parsed(self, parser: LocustArgumentParser) -> None:
         """Look at the master port once, before locust binds it: there is no event in between."""
         parse_args = parser.parse_args
@@ -418,38 +408,6 @@ class Lifecycle:
 
         parser.parse_args = checked
 
-    def _stoppable_dispatcher(self) -> type[UsersDispatcher]:
-        """Return a dispatcher that stops spawning when the run stops.
-
-        Locust's own goes on to the end of the ramp-up, and so wakes workers that have finished.
-        """
-        lifecycle = self
-
-        class StoppableDispatcher(UsersDispatcher):
-            def __next__(self) -> dict[str, dict[str, int]]:
-                if lifecycle.stopping:
-                    raise StopIteration
-                return super().__next__()
-
-        return StoppableDispatcher
-
-
-def _interrupt_between_turns(number: signal.Signals) -> None:
-    """Let a signal interrupt the main greenlet, and never the one that happens to run.
-
-    Python raises KeyboardInterrupt wherever it is: in mid-answer, which then is lost.
-    """
-    if signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler):
-        return
-    hub = gevent.get_hub()
-    main = hub.parent
-    assert main is not None
-
-    def interrupt(_number: int, _frame: object) -> None:
-        hub.loop.run_callback_threadsafe(main.throw, KeyboardInterrupt)
-
-    signal.signal(number, interrupt)
-
 
 def _options(environment: Environment) -> Namespace:
     assert isinstance(environment.parsed_options, Namespace)
@@ -463,10 +421,6 @@ def _connections(environment: Environment) -> ConnectionCounts:
         return ConnectionCounts()
     made = (ConnectionCounts(**asdict(origin.connecting)) for origin in origins)
     return sum(made, ConnectionCounts())
-
-
-def _take_no_users(user_classes_count: dict[str, int], **_: object) -> None:
-    """Do nothing: what a worker that leaves does with new users."""
 
 
 def _send_locusts_tables_to_the_log() -> None:

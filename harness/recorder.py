@@ -18,12 +18,7 @@ from hdrh.histogram import HdrHistogram
 
 from harness import data, figures, histograms, runfolder, timeseries
 from harness.meter import Meter
-from harness.runfolder import (
-    ConnectionCounts,
-    DeviceCounts,
-    Manifest,
-    Summary,
-)
+from harness.runfolder import ConnectionCounts, DeviceCounts, Manifest, Summary
 from harness.settings import Settings, redacted
 from harness.timeseries import Failure, Health, Interval, Key, Report, Second
 from harness.verdict import judge
@@ -97,11 +92,16 @@ class Recorder:
         self._keeper = gevent.spawn(self._keep)
 
     def take(self, report: Report) -> None:
-        """Add what a process learned; what comes too late counts for the next second."""
+        """Add what a process learned.
+
+        What comes too late counts for the next second that is written, and what a worker's clock
+        puts into the future for the present one.
+        """
+        now = int(time.time())
         for interval in report.intervals:
-            self._pending[max(interval.second, self._next)].add(interval)
+            self._pending[max(min(interval.second, now), self._next)].add(interval)
         for health in report.health:
-            self._pending[max(health.second, self._next)].health.append(health)
+            self._pending[max(min(health.second, now), self._next)].health.append(health)
         for failure in report.failures:
             key = failure.method, failure.name, failure.error
             known = self._failures.get(key)

@@ -16,10 +16,10 @@ from locust.exception import (
     StopUser,
 )
 
+from harness.settings import DEFAULT_PORTS
 from harness.wire import Answer
 
 LEAVING = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Response:

@@ -8,112 +8,22 @@
 
 from __future__ import annotations
 
-import base64
 import json as json_module
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from time import perf_counter, time
 from typing import Any, NoReturn
-from urllib.parse import unquote, urlsplit
 
 import gevent
 from locust.exception import CatchResponseError
 
 from harness.contract import Request
-from harness.response import DEFAULT_PORTS, Response, redirect_problem
-from harness.settings import Settings, redacted
-from harness.wire import Answer, Connection, Endpoint, Fault, tls
+from harness.origin import Origin
+from harness.response import Response, redirect_problem
+from harness.wire import Answer, Connection, Fault
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
-TARGETS_KEPT = 4096
 LOOK_AFTER_S = 0.02
 POST_IDLE_S = 1.0  # less than common servers keep an idle connection; gunicorn's threads: 2 s
-
-
-@dataclass(slots=True)
-class Connecting:
-    """What the connections of all users cost.
-
-    Attributes:
-        opened: how many came about.
-        reconnects: how many because the server had closed a kept one.
-        connecting_ms: time that opening them took, in sum.
-    """
-
-    opened: int = 0
-    reconnects: int = 0
-    connecting_ms: float = 0.0
-
-
-class Origin:
-    """Where the requests of all users go, and the part of each request that never changes.
-
-    Attributes:
-        url: base URL without credentials.
-        endpoint: where connections go.
-        connecting: counts the connections that were opened.
-    """
-
-    def __init__(self, base_url: str, settings: Settings) -> None:
-        """Take a checked base URL apart; credentials become a header and are shown nowhere."""
-        url = urlsplit(base_url)
-        assert url.hostname is not None
-        port = url.port or DEFAULT_PORTS[url.scheme]
-        self.url = redacted(base_url)
-        self.connecting = Connecting()
-        verify, ca_file = settings.tls_verify, settings.tls_ca_file
-        self.endpoint = Endpoint(
-            host=url.hostname,
-            port=port,
-            tls=tls.context(verify=verify, ca_file=ca_file) if url.scheme == "https" else None,
-            connect_timeout_s=settings.connect_timeout_s,
-            answer_timeout_s=settings.answer_timeout_s,
-        )
-        self._path = url.path.rstrip("/")
-        lines = [
-            f"Host: {url.netloc.rpartition('@')[2]}",
-            "User-Agent: notice-load",
-            "Accept: application/json",
-            f"Accept-Encoding: {'gzip' if settings.accept_gzip else 'identity'}",
-        ]
-        if url.username is not None:
-            pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-            lines.append(f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
-        self._headers = "".join(f"{line}\r\n" for line in lines)
-        self._heads: dict[tuple[str, str], bytes] = {}
-
-    def render(self, method: str, target: str, body: bytes | None) -> bytes:
-        """Return the bytes of a request; what is the same for a target is rendered once."""
-        head = self._heads.get((method, target))
-        if head is None:
-            head = f"{method} {self._path}{target} HTTP/1.1\r\n{self._headers}".encode()
-            if len(self._heads) < TARGETS_KEPT:
-                self._heads[method, target] = head
-        if body is None:
-            return head + b"\r\n"
-        return b"%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
-            head,
-            len(body),
-            body,
-        )
-
-    def render_with(
-        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> bytes:
-        """Return the bytes of a request whose own headers replace the usual of the same name."""
-        own = {name.lower() for name in headers}
-        usual = self._headers.split("\r\n")[:-1]
-        lines = [line for line in usual if line.partition(":")[0].lower() not in own]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        if (body is not None or method in ("POST", "PUT")) and "content-length" not in own:
-            lines.append(f"Content-Length: {len(body or b'')}")
-        if body is not None and "content-type" not in own:
-            lines.append("Content-Type: application/json")
-        first = f"{method} {self._path}{target} HTTP/1.1"
-        if any("\r" in line or "\n" in line for line in (first, *lines)):
-            raise ValueError("a header holds a line break")
-        head = "\r\n".join([first, *lines, "", ""])
-        return head.encode("latin-1") + (body or b"")
 
 
 class Session:
@@ -140,7 +50,6 @@ class Session:
         self.base_url = origin.url
         self.reconnects = 0
         self.connect_ms = 0.0
-        self._start = 0.0
         self._origin = origin
         self._context = context
         self._fire = fire
@@ -152,16 +61,16 @@ class Session:
         endpoint = request.endpoint
         method = endpoint.method
         wire = self._origin.render(method, request.target, request.body)
-        start_time = time()
+        start_time, start = time(), perf_counter()
         answer: Answer | None = None
         try:
-            answer = self._exchange(wire, method != "POST")
+            answer, began = self._exchange(start, wire, method != "POST")
         except Fault as fault:
-            elapsed_ms = (perf_counter() - self._start) * 1000
+            elapsed_ms = (perf_counter() - start) * 1000
             problem: str | None = str(fault)
             length = 0
         else:
-            elapsed_ms = (perf_counter() - self._start) * 1000
+            elapsed_ms = (perf_counter() - began) * 1000
             length = len(answer.body)
             status = answer.status
             if 300 <= status < 400 and status != 304:
@@ -207,7 +116,8 @@ class Session:
         method = request.endpoint.method
         wire = self._origin.render(method, request.target, request.body)
         try:
-            status = self._exchange(wire, method != "POST").status
+            answer, _ = self._exchange(perf_counter(), wire, method != "POST")
+            status = answer.status
         except Fault:
             status = 0
         if self._put_off is not None:
@@ -220,20 +130,8 @@ class Session:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, wire: bytes, idempotent: bool) -> Answer:
-        """Send on the kept connection, or on a new one; note in `_start` when it began.
-
-        It is noted at the end: other greenlets may use the session in between.
-        """
-        start = perf_counter()
-        try:
-            answer, self._start = self._exchange_from(start, wire, idempotent)
-        except BaseException:
-            self._start = start
-            raise
-        return answer
-
-    def _exchange_from(self, start: float, wire: bytes, idempotent: bool) -> tuple[Answer, float]:
+    def _exchange(self, start: float, wire: bytes, idempotent: bool) -> tuple[Answer, float]:
+        """Send on the kept connection, or on a new one; return the answer and when that began."""
         connection, self._connection = self._connection, None
         self.connect_ms = 0.0
         again = False
@@ -312,14 +210,14 @@ class Session:
         body = json_module.dumps(json, ensure_ascii=False) if json is not None else data
         raw = body.encode() if isinstance(body, str) else body
         wire = self._origin.render_with(method, path, raw, headers or {})
-        start_time = time()
+        start_time, began = time(), perf_counter()
         answer: Answer | None = None
         problem: str | None = None
         try:
-            answer = self._exchange(wire, method in IDEMPOTENT)
+            answer, began = self._exchange(began, wire, method in IDEMPOTENT)
         except Fault as fault:
             problem = str(fault)
-        elapsed_ms = (perf_counter() - self._start) * 1000
+        elapsed_ms = (perf_counter() - began) * 1000
         if answer is not None and answer.status >= 400:
             problem = f"status {answer.status}"
         elif answer is not None and 300 <= answer.status != 304:

@@ -19,6 +19,7 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 # Names in `.env` that belong to docker compose, not to the suite.
 COMPOSE_NAMES = frozenset({"POSTGRES_PASSWORD", "WEB_PORT"})
+DEFAULT_PORTS = {"http": 80, "https": 443}
 HTTP_CLIENTS = ("session", "requests", "fasthttp")
 ALARM_FIELDS = ("alarm_switch", "alarm_switch_sub", "alarm_switch_key")
 

@@ -20,7 +20,8 @@ from harness.contract import Request
 from harness.data import Vocabulary
 from harness.devices import Devices
 from harness.guard import check_host
-from harness.session import Origin, Session
+from harness.origin import Origin
+from harness.session import Session
 from harness.settings import Settings
 
 

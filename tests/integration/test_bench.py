@@ -19,7 +19,8 @@ from bench.generators import GENERATORS, PYTHON, Generator, Job, read_report
 from bench.locustfiles import ours
 from bench.server import Nginx
 from harness import contract
-from harness.session import Origin, Session
+from harness.origin import Origin
+from harness.session import Session
 from harness.settings import Settings
 from locustfile import NoticeUser
 

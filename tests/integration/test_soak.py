@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -21,7 +22,7 @@ import pytest
 from harness import contract, histograms, settings
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts, DeviceCounts
-from harness.timeseries import Failure, Health, Interval, Report
+from harness.timeseries import Failure, Health, Interval, Report, read_timeline
 
 SOAK_S = int(os.environ.get("SOAK_S", "1200"))
 SIX_HOURS_S = 21_600
@@ -63,18 +64,38 @@ def reports(start: int):
         yield Report(intervals, failures, [Health(second, 20.0, 1.0)])
 
 
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[Callable[[float], Recorder]]:
+    """Yield a function that begins a record at a time; the test is its clock."""
+    runners = []
+
+    def begin(started_s: float) -> Recorder:
+        environment = Environment(user_classes=[])
+        runner = environment.create_local_runner()
+        environment.host = "http://127.0.0.1:8000"
+        environment.parsed_options = Namespace(
+            run_id="soak",
+            num_users=9000,
+            spawn_rate=100,
+            run_time=SOAK_S,
+            seed=1,
+            tags=(),
+            exclude_tags=(),
+        )
+        runners.append(runner)
+        recorder = Recorder(environment, replace(settings.load(), results_dir=tmp_path), started_s)
+        gevent.killall([recorder._keeper])
+        return recorder
+
+    yield begin
+    for runner in runners:
+        runner.quit()
+
+
 @pytest.mark.timeout(1200)
-def test_memory_is_flat_and_files_are_small(tmp_path: Path) -> None:
-    environment = Environment(user_classes=[])
-    runner = environment.create_local_runner()
-    environment.host = "http://127.0.0.1:8000"
-    environment.parsed_options = Namespace(
-        **{"run_id": "soak", "num_users": 9000, "spawn_rate": 100, "run_time": SOAK_S, "seed": 1},
-        **{"tags": (), "exclude_tags": ()},
-    )
+def test_memory_is_flat_and_files_are_small(record: Callable[[float], Recorder]) -> None:
     start = int(time.time()) - SOAK_S - 10
-    recorder = Recorder(environment, replace(settings.load(), results_dir=tmp_path), start)
-    gevent.killall([recorder._keeper])  # the test is the clock
+    recorder = record(start)
     process, at_first = psutil.Process(), 0
     for number, report in enumerate(reports(start)):
         recorder.take(report)
@@ -93,4 +114,17 @@ def test_memory_is_flat_and_files_are_small(tmp_path: Path) -> None:
     assert summary.total.whole_run.failures == SOAK_S * 2 * len(REQUESTS_PER_S)
     assert summary.steady_s >= SOAK_S - 1
     print(f"{grown / MB:.1f} MB more, {size / MB:.1f} MB of files, summed up in {took_s:.1f} s")
-    runner.quit()
+
+
+def test_a_worker_whose_clock_is_wrong_loses_no_request_and_makes_no_seconds(
+    record: Callable[[float], Recorder],
+) -> None:
+    now = int(time.time())
+    recorder = record(now - 5)
+    recorder._write_until(now - 3)
+    encoded = histograms.of([1.0]).encode()
+    for second in (now - 3600, now - 4, now - 2, now + 3600):
+        recorder.take(Report([Interval(second, "GET", "/notice/list", encoded, None)]))
+    summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
+    assert summary.total.whole_run.requests == 4
+    assert len(read_timeline(recorder.folder)) < 60

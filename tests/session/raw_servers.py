@@ -19,7 +19,8 @@ import gevent.pool
 from gevent.server import StreamServer
 from gevent.socket import wait_write
 
-from harness.session import Origin, Session
+from harness.origin import Origin
+from harness.session import Session
 from harness.settings import Settings
 from harness.wire import Connection, Endpoint, Fault
 

@@ -26,7 +26,7 @@ from session.raw_servers import (
 )
 
 from harness import contract
-from harness.lifecycle import _interrupt_between_turns
+from harness.stopping import interrupt_between_turns
 from harness.wire import Connection, sockets
 
 
@@ -249,7 +249,7 @@ def test_a_signal_waits_for_what_runs() -> None:
         done.append(sum(range(100_000)))
 
     try:
-        _interrupt_between_turns(number)
+        interrupt_between_turns(number)
         gevent.spawn(busy)
         with pytest.raises(KeyboardInterrupt):
             gevent.sleep(10)

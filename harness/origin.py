@@ -1,0 +1,99 @@
+"""Where the requests of all users go, and the part of each request that never changes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from harness.settings import DEFAULT_PORTS, Settings, redacted
+from harness.wire import Endpoint, tls
+
+TARGETS_KEPT = 4096
+
+
+@dataclass(slots=True)
+class Connecting:
+    """What the connections of all users cost.
+
+    Attributes:
+        opened: how many came about.
+        reconnects: how many because the server had closed a kept one.
+        connecting_ms: time that opening them took, in sum.
+    """
+
+    opened: int = 0
+    reconnects: int = 0
+    connecting_ms: float = 0.0
+
+
+class Origin:
+    """Where the requests of all users go, and the part of each request that never changes.
+
+    Attributes:
+        url: base URL without credentials.
+        endpoint: where connections go.
+        connecting: counts the connections that were opened.
+    """
+
+    def __init__(self, base_url: str, settings: Settings) -> None:
+        """Take a checked base URL apart; credentials become a header and are shown nowhere."""
+        url = urlsplit(base_url)
+        assert url.hostname is not None
+        port = url.port or DEFAULT_PORTS[url.scheme]
+        self.url = redacted(base_url)
+        self.connecting = Connecting()
+        verify, ca_file = settings.tls_verify, settings.tls_ca_file
+        self.endpoint = Endpoint(
+            host=url.hostname,
+            port=port,
+            tls=tls.context(verify=verify, ca_file=ca_file) if url.scheme == "https" else None,
+            connect_timeout_s=settings.connect_timeout_s,
+            answer_timeout_s=settings.answer_timeout_s,
+        )
+        self._path = url.path.rstrip("/")
+        lines = [
+            f"Host: {url.netloc.rpartition('@')[2]}",
+            "User-Agent: notice-load",
+            "Accept: application/json",
+            f"Accept-Encoding: {'gzip' if settings.accept_gzip else 'identity'}",
+        ]
+        if url.username is not None:
+            pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
+            lines.append(f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
+        self._headers = "".join(f"{line}\r\n" for line in lines)
+        self._heads: dict[tuple[str, str], bytes] = {}
+
+    def render(self, method: str, target: str, body: bytes | None) -> bytes:
+        """Return the bytes of a request; what is the same for a target is rendered once."""
+        head = self._heads.get((method, target))
+        if head is None:
+            head = f"{method} {self._path}{target} HTTP/1.1\r\n{self._headers}".encode()
+            if len(self._heads) < TARGETS_KEPT:
+                self._heads[method, target] = head
+        if body is None:
+            return head + b"\r\n"
+        return b"%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+            head,
+            len(body),
+            body,
+        )
+
+    def render_with(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> bytes:
+        """Return the bytes of a request whose own headers replace the usual of the same name."""
+        own = {name.lower() for name in headers}
+        usual = self._headers.split("\r\n")[:-1]
+        lines = [line for line in usual if line.partition(":")[0].lower() not in own]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if (body is not None or method in ("POST", "PUT")) and "content-length" not in own:
+            lines.append(f"Content-Length: {len(body or b'')}")
+        if body is not None and "content-type" not in own:
+            lines.append("Content-Type: application/json")
+        first = f"{method} {self._path}{target} HTTP/1.1"
+        if any("\r" in line or "\n" in line for line in (first, *lines)):
+            raise ValueError("a header holds a line break")
+        head = "\r\n".join([first, *lines, "", ""])
+        return head.encode("latin-1") + (body or b"")
