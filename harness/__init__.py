@@ -5,7 +5,7 @@ Six floors, each importing only from those below it:
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
   `stopping`, `verdict`, `deployments`, `terminal`, `shapes`, `timeseries`
-* second: `session`, `clients`, `figures`, `health`
+* second: `session`, `clients`, `figures`, `health`, `statistics`
 * third: `user`, `cleanup`, `meter`
 * fourth: `recorder`
 * top: `lifecycle`, `__main__`

@@ -1,6 +1,7 @@
 """Counts every request of this process: per second and endpoint a histogram, and the failures.
 
-A process that leads a run writes them down; a worker sends them along with its reports.
+A process that leads a run writes them down; a worker sends them along with its reports. Locust's
+own statistics are fed from here too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from locust.env import Environment
 
 from harness import histograms
 from harness.health import Watch
+from harness.statistics import Statistics
 from harness.timeseries import Failure, Interval, Key, Report
 
 TICK_S = 0.25
@@ -29,6 +31,7 @@ class Meter:
     def __init__(self, environment: Environment) -> None:
         """Begin to listen."""
         self._events = environment.events
+        self._statistics = Statistics(environment)
         self._is_stopped = False
         self._second = _Second(0)
         self._over: deque[_Times] = deque()
@@ -47,11 +50,13 @@ class Meter:
         self._watch.stop()
         self._worker.kill()
         self._begin_second(int(self._second.until_s))
+        self._statistics.stop()
         while self._over:
             self._condense()
 
     def taken(self) -> Report:
-        """Return what is over and was not taken yet."""
+        """Return what is over and was not taken yet; locust's statistics hold all by then."""
+        self._count_all(self._second)
         report, self._report = self._report, Report([], [], [])
         report.failures.extend(self._failures.values())
         self._failures.clear()
@@ -62,9 +67,9 @@ class Meter:
         request_type: str,
         name: str,
         response_time: float,
-        exception: BaseException | None = None,
+        exception: Exception | None = None,
         start_time: float | None = None,
-        response_length: object = None,  # named, since gathering what is not wanted takes longer
+        response_length: int = 0,
         response: object = None,
         context: object = None,
         url: object = None,
@@ -74,19 +79,37 @@ class Meter:
         second = self._second
         if now_s >= second.until_s:
             second = self._begin_second(int(now_s))
-        second.all_ms[request_type, name].append(response_time)
+        key = request_type, name
+        second.all_ms[key].append(response_time)
+        second.lengths[key] += response_length
+        second.last_s = now_s
         if exception is not None:
-            second.failed_ms[request_type, name].append(response_time)
+            self._count(second, key)
+            self._statistics.add_failure(key, exception)
+            second.failed_ms[key].append(response_time)
             failure = Failure(request_type, name, str(exception), 1, now_s, now_s)
-            key = request_type, name, failure.error
-            known = self._failures.get(key)
-            self._failures[key] = failure if known is None else known + failure
+            row = *key, failure.error
+            known = self._failures.get(row)
+            self._failures[row] = failure if known is None else known + failure
 
     def _begin_second(self, number: int) -> _Second:
         over, self._second = self._second, _Second(number)
+        self._count_all(over)
         for key, all_ms in over.all_ms.items():
             self._over.append(_Times(over.number, key, all_ms, over.failed_ms.get(key)))
         return self._second
+
+    def _count_all(self, second: _Second) -> None:
+        for key in second.all_ms:
+            self._count(second, key)
+
+    def _count(self, second: _Second, key: Key) -> None:
+        """Add the requests of an endpoint that are not in locust's statistics yet."""
+        all_ms, counted = second.all_ms[key], second.counted[key]
+        if counted < len(all_ms):
+            second.counted[key] = len(all_ms)
+            length = second.lengths.pop(key)
+            self._statistics.add(key, all_ms[counted:], length, second.number, second.last_s)
 
     def _work(self) -> None:
         while True:
@@ -107,11 +130,14 @@ class Meter:
 class _Second:
     """The response times of the second that goes on, by endpoint."""
 
-    __slots__ = ("all_ms", "failed_ms", "number", "until_s")
+    __slots__ = ("all_ms", "counted", "failed_ms", "last_s", "lengths", "number", "until_s")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.until_s = number + 1.0
+        self.last_s = float(number)
+        self.lengths: defaultdict[Key, int] = defaultdict(int)
+        self.counted: defaultdict[Key, int] = defaultdict(int)
         self.all_ms: defaultdict[Key, list[float]] = defaultdict(list)
         self.failed_ms: defaultdict[Key, list[float]] = defaultdict(list)
 
