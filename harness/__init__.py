@@ -1,13 +1,14 @@
 """The machinery of the load test: it carries the requests and writes down what a run learned.
 
-Six floors, each importing only from those below it:
+Seven floors, each importing only from those below it:
 
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
-  `stopping`, `verdict`, `deployments`, `terminal`, `shapes`, `timeseries`
+  `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
 * second: `session`, `clients`, `figures`, `health`, `statistics`
-* third: `user`, `cleanup`, `meter`
-* fourth: `recorder`
+* third: `user`, `cleanup`, `meter`, `verdict`
+* fourth: `result`
+* fifth: `recorder`
 * top: `lifecycle`, `__main__`
 """
 

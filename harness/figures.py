@@ -1,9 +1,10 @@
-"""A run folder in numbers: the whole run, its steady state, and each step of it; pure."""
+"""A run in numbers: the whole of it, its steady state, and each step; pure."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hdrh.histogram import HdrHistogram
 from msgspec import Struct
 
 from harness import histograms
-from harness.runfolder import EndpointFigures, Figures, Step, Total
+from harness.objectives import Saturation
+from harness.runfolder import EndpointFigures, Figures, Generator, Step, Total
 from harness.timeseries import Key, Logged, Second, read_histograms, read_timeline
 
 SHARES = (0.50, 0.95, 0.99)
@@ -19,95 +21,37 @@ LEAST_STEADY_S = 3
 """A shorter stretch with all users is no steady state, but a moment between two others."""
 
 
-class RunFigures(Struct, frozen=True):
-    """What the files of a run say."""
+class RunFigures(Struct, frozen=True, kw_only=True):
+    """What the seconds of a run say.
+
+    `planned_users` and `users` are the most that were wanted and the most that ran.
+    """
 
     duration_s: float
     steady_s: float
+    planned_users: int
+    users: int
     total: Total
     endpoints: list[EndpointFigures]
     steps: list[Step]
+    generator: Generator
 
 
-def steady_stretches(timeline: Sequence[Second]) -> list[list[Second]]:
-    """Return the stretches of whole seconds in which as many users ran as were planned.
+class Sums:
+    """Histograms added up by endpoint, and how many of the requests failed.
 
-    Ramp-up, ramp-down and the change from one step to the next are none; nor is the second in
-    which the last user came, since its first part was ramp-up still.
+    Attributes:
+        all_of: the response times of an endpoint.
+        failures_of: how many of its requests failed.
     """
-    stretches: list[list[Second]] = []
-    before: Second | None = None
-    for row in timeline:
-        if row.users == row.target_users > 0:
-            if before is not None and before.target_users == row.target_users == before.users:
-                stretches[-1].append(row)
-            else:
-                stretches.append([])
-        before = row
-    return [stretch for stretch in stretches if len(stretch) >= LEAST_STEADY_S]
-
-
-def read(folder: Path) -> RunFigures:
-    """Compute the figures from `timeline.csv` and `histograms.hlog`, in one pass over both."""
-    timeline = read_timeline(folder)
-    stretches = steady_stretches(timeline)
-    step_of = {row.second: step for step, rows in enumerate(stretches) for row in rows}
-    whole, steady = _Sums(), _Sums()
-    steps = [_Sums().total_figures(len(rows)) for rows in stretches]
-    for step, group in groupby(read_histograms(folder), lambda line: step_of.get(line.second)):
-        part = _Sums()
-        for line in group:
-            part.add(line)
-        whole.merge(part)
-        if step is not None:
-            steady.merge(part)
-            steps[step] = part.total_figures(len(stretches[step]))
-    duration_s, steady_s = float(len(_until_the_end(timeline))), float(len(step_of))
-    keys = sorted(whole.all_of, key=lambda key: (key[1], key[0]))
-    return RunFigures(
-        duration_s=duration_s,
-        steady_s=steady_s,
-        total=Total(
-            steady=steady.total_figures(steady_s) if steady_s else None,
-            whole_run=whole.total_figures(duration_s),
-        ),
-        endpoints=[
-            EndpointFigures(
-                method=key[0],
-                name=key[1],
-                steady=steady.figures(key, steady_s) if steady_s else None,
-                whole_run=whole.figures(key, duration_s),
-            )
-            for key in keys
-        ],
-        steps=[
-            Step(
-                users=rows[0].users,
-                first_second=rows[0].second,
-                last_second=rows[-1].second,
-                total=total,
-            )
-            for rows, total in zip(stretches, steps, strict=True)
-        ],
-    )
-
-
-def _until_the_end(timeline: Sequence[Second]) -> Sequence[Second]:
-    """Return the seconds without those in which the run was over and only cleaned up."""
-    end = len(timeline)
-    while end and not timeline[end - 1].requests and not timeline[end - 1].target_users:
-        end -= 1
-    return timeline[:end]
-
-
-class _Sums:
-    """Histograms of many seconds, added up by endpoint, and how many of the requests failed."""
 
     def __init__(self) -> None:
+        """Begin with nothing."""
         self.all_of: dict[Key, HdrHistogram] = {}
         self.failures_of: Counter[Key] = Counter()
 
-    def add(self, line: Logged) -> None:
+    def add_line(self, line: Logged) -> None:
+        """Add a line of `histograms.hlog`."""
         if line.is_failed:
             self.failures_of[line.key] += line.histogram.get_total_count()
         elif line.key in self.all_of:
@@ -115,20 +59,193 @@ class _Sums:
         else:
             self.all_of[line.key] = line.histogram
 
-    def merge(self, other: _Sums) -> None:
+    def merge(self, other: Sums) -> None:
+        """Add other sums, which stay as they are."""
         self.failures_of.update(other.failures_of)
         for key, histogram in other.all_of.items():
             self.all_of.setdefault(key, histograms.empty()).add(histogram)
 
+    def together(self) -> HdrHistogram:
+        """Return the response times of all endpoints."""
+        together = histograms.empty()
+        for histogram in self.all_of.values():
+            together.add(histogram)
+        return together
+
     def figures(self, key: Key, seconds: float) -> Figures:
+        """Return the figures of an endpoint in so many seconds."""
         histogram = self.all_of.get(key) or histograms.empty()
         return _figures(histogram, self.failures_of[key], seconds)
 
     def total_figures(self, seconds: float) -> Figures:
-        together = histograms.empty()
-        for histogram in self.all_of.values():
-            together.add(histogram)
-        return _figures(together, self.failures_of.total(), seconds)
+        """Return the figures of all endpoints together."""
+        return _figures(self.together(), self.failures_of.total(), seconds)
+
+
+class _Stretch:
+    """Seconds in a row in which as many users ran as were planned."""
+
+    def __init__(self) -> None:
+        self.users = self.first_second = self.last_second = self.seconds = 0
+        self.sums = Sums()
+        self.health: list[tuple[float, float]] = []
+
+    def add(self, row: Second, sums: Sums) -> None:
+        if not self.seconds:
+            self.users, self.first_second = row.users, row.second
+        self.last_second = row.second
+        self.seconds += 1
+        self.sums.merge(sums)
+        if row.cpu_percent is not None and row.lag_ms is not None:
+            self.health.append((row.cpu_percent, row.lag_ms))
+
+    @property
+    def is_steady(self) -> bool:
+        return self.seconds >= LEAST_STEADY_S
+
+    def step(self) -> Step:
+        return Step(
+            users=self.users,
+            first_second=self.first_second,
+            last_second=self.last_second,
+            total=self.sums.total_figures(self.seconds),
+        )
+
+
+class Running:
+    """The figures of a run so far, fed second by second; of a second only its sums are kept.
+
+    Steady are the whole seconds in which as many users ran as were planned. Ramp-up, ramp-down
+    and the change from one step to the next are not; nor is the second in which the last user
+    came, since its first part was ramp-up still.
+    """
+
+    def __init__(self, saturation: Saturation) -> None:
+        """Begin before the first second."""
+        self._saturation = saturation
+        self._whole, self._steady = Sums(), Sums()
+        self._seconds = self._end = self._steady_s = 0
+        self._planned_users = self._users = 0
+        self._before: Second | None = None
+        self._stretch = _Stretch()
+        self._steps: list[Step] = []
+        self._health: list[tuple[float, float]] = []
+
+    def add(self, row: Second, sums: Sums) -> None:
+        """Add the next second."""
+        before, self._before = self._before, row
+        self._seconds += 1
+        if row.requests or row.target_users:
+            self._end = self._seconds  # behind it the run was over, and only cleaned up
+        self._planned_users = max(self._planned_users, row.target_users)
+        self._users = max(self._users, row.users)
+        self._whole.merge(sums)
+        if before is not None and (
+            before.users == before.target_users == row.users == row.target_users > 0
+        ):
+            self._stretch.add(row, sums)
+        else:
+            self._end_stretch()
+
+    def steady(self) -> Sums:
+        """Return the sums of the steady state so far."""
+        steady = Sums()
+        steady.merge(self._steady)
+        if self._stretch.is_steady:
+            steady.merge(self._stretch.sums)
+        return steady
+
+    def figures(self) -> RunFigures:
+        """Return the figures up to the last second that was added."""
+        steady, steady_s = self.steady(), self._steady_s
+        steps, health = list(self._steps), self._health
+        if self._stretch.is_steady:
+            steady_s += self._stretch.seconds
+            steps.append(self._stretch.step())
+            health = health + self._stretch.health
+        whole, seconds = self._whole, self._end
+        return RunFigures(
+            duration_s=float(seconds),
+            steady_s=float(steady_s),
+            planned_users=self._planned_users,
+            users=self._users,
+            total=Total(
+                steady=steady.total_figures(steady_s) if steady_s else None,
+                whole_run=whole.total_figures(seconds),
+            ),
+            endpoints=[
+                EndpointFigures(
+                    method=key[0],
+                    name=key[1],
+                    steady=steady.figures(key, steady_s) if steady_s else None,
+                    whole_run=whole.figures(key, seconds),
+                )
+                for key in sorted(whole.all_of, key=lambda key: (key[1], key[0]))
+            ],
+            steps=steps,
+            generator=_generator(health, self._saturation),
+        )
+
+    def _end_stretch(self) -> None:
+        ended, self._stretch = self._stretch, _Stretch()
+        if ended.is_steady:
+            self._steps.append(ended.step())
+            self._steady.merge(ended.sums)
+            self._steady_s += ended.seconds
+            self._health += ended.health
+
+
+def read(
+    folder: Path,
+    saturation: Saturation,
+    also: Callable[[Second, Sums], None] = lambda row, sums: None,
+) -> Running:
+    """Read `timeline.csv` and `histograms.hlog`, in one pass over both.
+
+    Args:
+        folder: of the run.
+        saturation: when its generator counts as saturated.
+        also: is shown each second too.
+    """
+    running = Running(saturation)
+    for row, sums in _seconds(folder):
+        running.add(row, sums)
+        also(row, sums)
+    return running
+
+
+def _seconds(folder: Path) -> Iterator[tuple[Second, Sums]]:
+    """Yield each second with its sums; both files go forward in time."""
+    groups = groupby(read_histograms(folder), lambda line: line.second)
+    second, lines = next(groups, (None, iter(())))
+    for row in read_timeline(folder):
+        sums = Sums()
+        if row.second == second:
+            for line in lines:
+                sums.add_line(line)
+            second, lines = next(groups, (None, iter(())))
+        yield row, sums
+
+
+def _generator(health: Sequence[tuple[float, float]], saturation: Saturation) -> Generator:
+    cpu_percents = sorted(cpu_percent for cpu_percent, _ in health)
+    lags_ms = sorted(lag_ms for _, lag_ms in health)
+    return Generator(
+        watched_s=len(health),
+        saturated_s=sum(
+            cpu_percent > saturation.cpu_percent or lag_ms > saturation.lag_ms
+            for cpu_percent, lag_ms in health
+        ),
+        cpu_percent_p50=_nearest_rank(cpu_percents, 0.50),
+        cpu_percent_max=_nearest_rank(cpu_percents, 1.0),
+        lag_p99_ms=_nearest_rank(lags_ms, 0.99),
+        lag_max_ms=_nearest_rank(lags_ms, 1.0),
+    )
+
+
+def _nearest_rank(ordered: Sequence[float], share: float) -> float | None:
+    """Return the least value that this share of them does not exceed (nearest-rank method)."""
+    return ordered[max(math.ceil(share * len(ordered)), 1) - 1] if ordered else None
 
 
 def _figures(histogram: HdrHistogram, failures: int, seconds: float) -> Figures:
@@ -137,7 +254,7 @@ def _figures(histogram: HdrHistogram, failures: int, seconds: float) -> Figures:
     return Figures(
         requests=requests,
         failures=failures,
-        fail_ratio=round(failures / requests, 6) if requests else 0.0,
+        fail_ratio=round(failures / requests, 9) if requests else 0.0,
         requests_per_s=round(requests / seconds, 3) if seconds else 0.0,
         p50_ms=p50_ms,
         p95_ms=p95_ms,

@@ -41,6 +41,7 @@ from harness import (
     contract,
     garbage,
     login,
+    objectives,
     runfolder,
     stopping,
     terminal,
@@ -48,6 +49,7 @@ from harness import (
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.guard import check_host
 from harness.meter import Meter
+from harness.objectives import Objectives
 from harness.origin import Origin
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts, DeviceCounts
@@ -124,6 +126,7 @@ class Lifecycle:
         """Keep the settings; nothing is opened before locust says `init`."""
         self.settings = settings
         self.vocabulary: Vocabulary = SEED_VOCABULARY
+        self.wanted: Objectives | None = None
         self.recorder: Recorder | None = None
         self.progress: gevent.Greenlet[..., None] | None = None
         self.stopping = False
@@ -158,6 +161,7 @@ class Lifecycle:
         if options.headless:
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
             stopping.interrupt_between_turns(signal.SIGTERM)
+        self.wanted = objectives.load(self.settings.slo_file)
         command_line.check_numbers(options)
         command_line.check_tags(options, environment.user_classes)
         if options.run_id is not None:
@@ -213,8 +217,9 @@ class Lifecycle:
                 self.took_part = {
                     node.id for node in runner.clients.all if node.state != STATE_MISSING
                 }
+            assert self.wanted is not None
             with _exit_on_wrong_configuration():
-                self.recorder = Recorder(environment, self.settings, time.time())
+                self.recorder = Recorder(environment, self.settings, self.wanted, time.time())
             if options.headless and options.only_summary:
                 self.progress = gevent.spawn(
                     terminal.show_progress, environment, options.run_time, sys.stderr

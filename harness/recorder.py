@@ -16,12 +16,14 @@ from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
 from hdrh.histogram import HdrHistogram
 
-from harness import data, figures, histograms, runfolder, timeseries
+from harness import data, figures, histograms, result, runfolder, timeseries
+from harness.figures import Sums
 from harness.meter import Meter
-from harness.runfolder import ConnectionCounts, DeviceCounts, Manifest, Summary
+from harness.objectives import Objectives
+from harness.runfolder import ConnectionCounts, DeviceCounts, Ending, Manifest, Summary
 from harness.settings import Settings, redacted
 from harness.timeseries import Failure, Health, Interval, Key, Report, Second
-from harness.verdict import judge
+from harness.user import expected_endpoints
 
 TICK_S = 0.25
 OWN_DELAY_S = 2.0
@@ -36,12 +38,19 @@ class Recorder:
     workers it waits for their reports. Nothing is kept but what is still to be written.
     """
 
-    def __init__(self, environment: Environment, settings: Settings, started_s: float) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        settings: Settings,
+        wanted: Objectives,
+        started_s: float,
+    ) -> None:
         """Make the folder, write the manifest and begin the record.
 
         Args:
             environment: locust's.
             settings: the suite's.
+            wanted: the objectives of the run.
             started_s: when the run began, seconds since the epoch.
 
         Raises:
@@ -67,6 +76,7 @@ class Recorder:
             run_time_s=options.run_time,
             seed=options.seed,
             task_mix=_task_mix(environment),
+            endpoints=expected_endpoints(environment.user_classes),
             client=settings.http_client,
             vary_data=settings.vary_data,
             data_sha256=runfolder.data_hash(data_files),
@@ -76,6 +86,9 @@ class Recorder:
             versions=runfolder.versions(),
         )
         runfolder.write(self.folder, self.manifest)
+        runfolder.write_objectives(self.folder, wanted.text)
+        self.wanted = wanted
+        self.running = figures.Running(wanted.saturation)
         self.locust_files = StatsCSVFileWriter(
             environment, PERCENTILES_TO_REPORT, str(self.folder / "locust")
         )
@@ -139,7 +152,18 @@ class Recorder:
         host = self.environment.host or ""
         report = report.replace(host, redacted(host)) if host else report
         (self.folder / "locust.html").write_text(report, encoding="utf-8")
-        summary = self._summary(devices, connections, lost_workers)
+        assert self.environment.runner is not None
+        exceptions = sum(row["count"] for row in self.environment.runner.exceptions.values())
+        ending = Ending(
+            ended_at=runfolder.now(),
+            devices=devices,
+            connections=connections,
+            exceptions=exceptions,
+            lost_workers=lost_workers,
+            was_reset=self.was_reset,
+        )
+        runfolder.write(self.folder, ending)
+        summary = result.summarize(self.folder)
         runfolder.write(self.folder, summary)
         return summary
 
@@ -162,9 +186,9 @@ class Recorder:
             pending = self._pending.pop(second, None) or _Pending()
             users, target = self._users.pop(second, self._users_before)
             self._users_before = users, target
-            self._files.append(
-                pending.row(second, users, target), pending.all_of, pending.failed_of
-            )
+            row = pending.row(second, users, target)
+            self._files.append(row, pending.all_of, pending.failed_of)
+            self.running.add(row, pending.sums())
 
     def _write_csv(self, name: str, write_rows: Callable[[Any], None]) -> None:
         path = self.folder / f"locust_{name}.csv"
@@ -181,34 +205,6 @@ class Recorder:
         for entry in (stats.total, *stats.entries.values()):
             entry.start_time = max(entry.start_time, self.started_s)
 
-    def _summary(
-        self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
-    ) -> Summary:
-        assert self.environment.runner is not None
-        exceptions = sum(row["count"] for row in self.environment.runner.exceptions.values())
-        found = figures.read(self.folder)
-        whole_run = found.total.whole_run
-        exit_code, reasons = judge(
-            whole_run.requests,
-            whole_run.failures,
-            exceptions,
-            devices,
-            lost_workers,
-            self.was_reset,
-        )
-        return Summary(
-            run_id=self.manifest.run_id,
-            exit_code=exit_code,
-            reasons=reasons,
-            duration_s=found.duration_s,
-            steady_s=found.steady_s,
-            total=found.total,
-            endpoints=found.endpoints,
-            steps=found.steps,
-            devices=devices,
-            connections=connections,
-        )
-
 
 class _Pending:
     """What is known so far of a second that is not written yet."""
@@ -223,6 +219,13 @@ class _Pending:
         _add(self.all_of, key, interval.histogram)
         if interval.failed is not None:
             _add(self.failed_of, key, interval.failed)
+
+    def sums(self) -> Sums:
+        sums = Sums()
+        sums.all_of = self.all_of
+        for key, histogram in self.failed_of.items():
+            sums.failures_of[key] = histogram.get_total_count()
+        return sums
 
     def row(self, second: int, users: int, target_users: int) -> Second:
         together = histograms.empty()

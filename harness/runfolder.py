@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +18,9 @@ from msgspec import Struct
 from harness import ConfigurationError, __version__
 
 MANIFEST = "run.json"
+ENDING = "end.json"
 SUMMARY = "summary.json"
+OBJECTIVES = "slo.toml"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -33,7 +36,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """`run.json`: what was planned, written at the start.
 
     Times are ISO 8601 in UTC; `run_time_s` is None when the run ends by hand; `users` and
-    `spawn_rate_per_s` are what was asked for at the start.
+    `spawn_rate_per_s` are what was asked for at the start; `endpoints` are those that the tasks of
+    the mix send to, such as "GET /notice/list".
     """
 
     run_id: str
@@ -46,6 +50,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     run_time_s: float | None
     seed: int
     task_mix: dict[str, int]
+    endpoints: list[str]
     client: str
     vary_data: bool
     data_sha256: str
@@ -132,17 +137,83 @@ class ConnectionCounts(Struct, frozen=True, kw_only=True):
         )
 
 
+class Ending(Struct, frozen=True, kw_only=True):
+    """`end.json`: what the processes of a run said when it was over.
+
+    `exceptions` were raised by users; `lost_workers` took part and did not report their end;
+    `was_reset` says that locust threw results away in mid-run.
+    """
+
+    ended_at: str
+    devices: DeviceCounts
+    connections: ConnectionCounts
+    exceptions: int
+    lost_workers: int
+    was_reset: bool
+
+
+class Generator(Struct, frozen=True, kw_only=True):
+    """How the generator did in the steady state, by the busiest of its processes each second.
+
+    `watched_s` are the steady seconds of which that is known, `saturated_s` those of them in which
+    it was the bottleneck.
+    """
+
+    watched_s: int
+    saturated_s: int
+    cpu_percent_p50: float | None
+    cpu_percent_max: float | None
+    lag_p99_ms: float | None
+    lag_max_ms: float | None
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """A validity rule, whether the run kept it, and how it stands in a sentence."""
+
+    name: str
+    kept: bool
+    sentence: str
+
+
+class Objective(Struct, frozen=True, kw_only=True):
+    """An objective (SLO), what was measured, and both in a sentence.
+
+    `scope` is "total" or an endpoint, `key` says what is limited and its unit ("p95_ms"); `value`
+    is None without samples, and the objective missed.
+    """
+
+    scope: str
+    key: str
+    limit: float
+    value: float | None
+    samples: int
+    met: bool
+    sentence: str
+
+
+Verdict = Literal["pass", "fail", "invalid"]
+
+
 class Summary(Struct, frozen=True, kw_only=True):
-    """`summary.json`: the result. `reasons` are sentences; there are none when all went well."""
+    """`summary.json`: the result. `reasons` are sentences; there are none when it is a pass.
+
+    `carried_users` are those of the highest step up to which every step met the objectives of
+    [total]; None when the first did not, or there is none.
+    """
 
     run_id: str
+    verdict: Verdict
     exit_code: int
     reasons: list[str]
+    validity: list[Rule]
+    objectives: list[Objective]
+    carried_users: int | None
     duration_s: float
     steady_s: float
     total: Total
     endpoints: list[EndpointFigures]
     steps: list[Step]
+    generator: Generator
     devices: DeviceCounts
     connections: ConnectionCounts
 
@@ -190,17 +261,30 @@ def create(results_dir: Path, run_id: str) -> Path:
     return folder
 
 
-def write(folder: Path, content: Manifest | Summary) -> None:
-    """Write `run.json` or `summary.json`, whole or not at all."""
-    path = folder / (MANIFEST if isinstance(content, Manifest) else SUMMARY)
+def write(folder: Path, content: Manifest | Ending | Summary) -> None:
+    """Write `run.json`, `end.json` or `summary.json`, whole or not at all."""
+    path = folder / {Manifest: MANIFEST, Ending: ENDING, Summary: SUMMARY}[type(content)]
     unfinished = path.with_suffix(".tmp")
     unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
     unfinished.replace(path)
 
 
+def write_objectives(folder: Path, text: str) -> None:
+    """Keep a copy of the objectives, so that the run can be judged again by the same."""
+    (folder / OBJECTIVES).write_text(text, encoding="utf-8")
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read `run.json`."""
     return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+
+
+def read_ending(folder: Path) -> Ending | None:
+    """Read `end.json`; None when the run did not come to its end."""
+    try:
+        return msgspec.json.decode((folder / ENDING).read_bytes(), type=Ending)
+    except FileNotFoundError:
+        return None
 
 
 def read_summary(folder: Path) -> Summary:

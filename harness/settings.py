@@ -114,7 +114,7 @@ def _readable_file(text: str) -> str:
         raise ConfigurationError(f"cannot be read: {error.strerror}") from None
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     return Path(os.path.expanduser(text))  # leaves a "~" that nobody has as it is
 
 
@@ -138,8 +138,10 @@ class Settings:
         default=("alarm_switch",), metadata={"parse": _alarm_fields}
     )
     vary_data: bool = field(default=False, metadata={"parse": _flag})
-    data_dir: Path = field(default=PROJECT_DIR / "data", metadata={"parse": _folder})
-    results_dir: Path = field(default=Path("results"), metadata={"parse": _folder})
+    data_dir: Path = field(default=PROJECT_DIR / "data", metadata={"parse": _path})
+    slo_file: Path = field(default=PROJECT_DIR / "conf" / "slo.toml", metadata={"parse": _path})
+    draw_report: bool = field(default=True, metadata={"parse": _flag})
+    results_dir: Path = field(default=Path("results"), metadata={"parse": _path})
     cleanup_timeout_s: float = field(default=60.0, metadata={"parse": _seconds})
     web_login: bool = field(default=False, metadata={"parse": _flag})
     web_username: str = field(default="admin", metadata={"parse": _text})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,12 @@ from harness.runfolder import Figures, Step, Summary
 LINE_WIDTH = 80
 PIPED_WIDTH = 200
 """A table is as wide as it needs to be; nothing in a file is cut."""
+MEANINGS = {
+    "pass": "PASS: the run is valid and met every objective",
+    "fail": "FAIL: the run is valid and missed objectives",
+    "invalid": "INVALID: the measurement cannot be believed",
+}
+STYLES = {"pass": "bold green", "fail": "bold red", "invalid": "bold yellow"}
 LIVE_INTERVAL_S = 1.0
 PIPED_INTERVAL_S = 10.0
 
@@ -54,7 +61,7 @@ def show_progress(environment: Environment, run_time_s: float | None, out: TextI
 
 
 def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> None:
-    """Print a table with a row an endpoint, the steps, the reasons, the devices and the folder.
+    """Print a table with a row an endpoint, the steps, what else is known, and the verdict.
 
     Figures are of the steady state, or of the whole run when it had none.
 
@@ -77,9 +84,13 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
     if len(summary.steps) > 1:
         console.print()
         console.print(_steps(summary.steps))
+        carried = summary.carried_users
+        console.print(
+            "no step met the objectives of all requests"
+            if carried is None
+            else f"carried users: {carried}, the highest step up to which all met the objectives"
+        )
     console.print()
-    for reason in summary.reasons:
-        console.print(reason, markup=False)
     devices = summary.devices
     console.print(
         f"devices: {devices.registered} registered, {devices.deleted} deleted, "
@@ -92,7 +103,19 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
             f"connections: {connections.opened} opened, in {mean_ms:.1f} ms on average; "
             f"{connections.reconnects} reconnects"
         )
+    generator = summary.generator
+    if generator.watched_s:
+        console.print(
+            f"generator: CPU {generator.cpu_percent_p50:.0f} % of a core, at most "
+            f"{generator.cpu_percent_max:.0f} %; event loop late by {generator.lag_p99_ms:.0f} ms "
+            "at p99"
+        )
     console.print(f"results: {folder}/", markup=False, soft_wrap=True)
+    console.print()
+    console.print(MEANINGS[summary.verdict], style=STYLES[summary.verdict])
+    for reason in summary.reasons:
+        for number, line in enumerate(textwrap.wrap(reason, LINE_WIDTH - 2)):
+            console.print(f"{'- ' if not number else '  '}{line}", markup=False, soft_wrap=True)
 
 
 def _steps(steps: Sequence[Step]) -> Table:

@@ -1,38 +1,218 @@
-"""What a run's exit code is, and why; pure."""
+"""What came of a run: pass, fail or invalid, and why in sentences; pure.
+
+Validity comes first and apart: an invalid run says nothing of the server, whatever its numbers
+are. A pass needs a valid run that met every objective.
+"""
 
 from __future__ import annotations
 
-from harness.runfolder import DeviceCounts
+from collections.abc import Iterator, Sequence
+
+from harness.figures import LEAST_STEADY_S, RunFigures
+from harness.objectives import TOTAL, Objectives
+from harness.runfolder import (
+    ConnectionCounts,
+    DeviceCounts,
+    Ending,
+    Figures,
+    Manifest,
+    Objective,
+    Rule,
+    Step,
+    Summary,
+    Verdict,
+)
+
+EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "invalid": 3}
 
 
-def judge(
-    requests: int,
-    failures: int,
-    exceptions: int,
-    devices: DeviceCounts,
-    lost_workers: int = 0,
-    was_reset: bool = False,
-) -> tuple[int, list[str]]:
-    """Return the exit code of a run and the reasons for it.
+def summarize(
+    manifest: Manifest, found: RunFigures, ending: Ending | None, objectives: Objectives
+) -> Summary:
+    """Judge a run.
 
-    3: nothing was measured, or the suite itself failed. 1: answers were wrong. 0: all were right.
+    Args:
+        manifest: what was planned.
+        found: what was measured.
+        ending: what the processes said at the end; None when the run did not come to it.
+        objectives: what it had to keep.
     """
-    reasons = []
-    if requests == 0:
-        reasons.append("invalid: no request was made")
-    if exceptions:
-        reasons.append(f"invalid: {exceptions} exceptions in users, see locust_exceptions.csv")
-    if was_reset:
-        reasons.append("invalid: the statistics were reset in mid-run")
-    if lost_workers:
-        reasons.append(
-            f"invalid: {lost_workers} workers were lost, and with them their last requests "
-            "and the count of their devices"
+    validity = list(_rules(manifest, found, ending, objectives))
+    results = [
+        _objective(scope, key, limit, found)
+        for scope, limits in objectives.limits.items()
+        for key, limit in limits.items()
+    ]
+    broken = [rule.sentence for rule in validity if not rule.kept]
+    missed = [objective.sentence for objective in results if not objective.met]
+    verdict: Verdict = "invalid" if broken else "fail" if missed else "pass"
+    return Summary(
+        run_id=manifest.run_id,
+        verdict=verdict,
+        exit_code=EXIT_CODES[verdict],
+        reasons=[*broken, *missed],
+        validity=validity,
+        objectives=results,
+        carried_users=_carried_users(found.steps, objectives.limits[TOTAL]),
+        duration_s=found.duration_s,
+        steady_s=found.steady_s,
+        total=found.total,
+        endpoints=found.endpoints,
+        steps=found.steps,
+        generator=found.generator,
+        devices=ending.devices if ending else DeviceCounts(),
+        connections=ending.connections if ending else ConnectionCounts(),
+    )
+
+
+def _rules(
+    manifest: Manifest, found: RunFigures, ending: Ending | None, objectives: Objectives
+) -> Iterator[Rule]:
+    requests = found.total.whole_run.requests
+    measured = f"{_count(requests)} requests were measured"
+    yield _rule("samples", requests > 0, measured, "no request was made")
+    hit = {f"{each.method} {each.name}" for each in found.endpoints if each.whole_run.requests}
+    missing = [name for name in manifest.endpoints if name not in hit]
+    yield _rule(
+        "mix",
+        not missing,
+        "every endpoint of the mix was hit",
+        f"never hit, though in the mix: {', '.join(missing)}",
+    )
+    planned, ran = found.planned_users, found.users
+    yield _rule(
+        "planned users",
+        0 < planned <= ran,
+        f"all {_count(planned)} planned users ran",
+        f"of {_count(planned)} planned users at most {_count(ran)} ran at a time",
+    )
+    yield _rule(
+        "steady state",
+        found.steady_s > 0,
+        f"the steady state lasted {found.steady_s:.0f} s",
+        f"the run ended before its steady state: {LEAST_STEADY_S} s with all planned users",
+    )
+    yield _generator_rule(found, objectives)
+    if ending is None:
+        yield _rule("end", False, "", "the run did not come to its end: there is no end.json")
+        return
+    yield _rule("end", True, "the run came to its end", "")
+    lost = ending.lost_workers
+    yield _rule(
+        "workers",
+        not lost,
+        "no worker was lost",
+        f"{lost} workers were lost, and with them their last requests and the count of their "
+        "devices",
+    )
+    yield _rule(
+        "results",
+        not ending.was_reset,
+        "no results were discarded",
+        "the statistics were reset in mid-run",
+    )
+    yield _rule(
+        "users",
+        not ending.exceptions,
+        "no user raised an exception",
+        f"{ending.exceptions} exceptions in users, see locust_exceptions.csv",
+    )
+
+
+def _generator_rule(found: RunFigures, objectives: Objectives) -> Rule:
+    generator, bounds = found.generator, objectives.saturation
+    watched, saturated = generator.watched_s, generator.saturated_s
+    bounded = (
+        f"CPU over {bounds.cpu_percent:g} % of a core, or its event loop late by more than "
+        f"{bounds.lag_ms:g} ms"
+    )
+    if found.steady_s and not watched:
+        return _rule("generator", False, "", "nothing is known of the generator's own load")
+    return _rule(
+        "generator",
+        saturated <= bounds.saturated_share * watched,
+        f"the generator was saturated in {saturated} of {watched} steady seconds ({bounded})",
+        f"the generator was saturated in {saturated} of {watched} steady seconds ({bounded}): "
+        "the response times are its own as well",
+    )
+
+
+def _rule(name: str, kept: bool, yes: str, no: str) -> Rule:
+    return Rule(name=name, kept=kept, sentence=yes if kept else no)
+
+
+def _objective(scope: str, key: str, limit: float, found: RunFigures) -> Objective:
+    """Judge one objective: failures over the whole run, times and rates over the steady state."""
+    steady, whole_run = _figures_of(scope, found)
+    figures = whole_run if key == "fail_ratio" else steady
+    samples = figures.requests if figures else 0
+    value = getattr(figures, key) if samples else None
+    sentence = _sentence(scope, key, limit, value, figures)
+    return Objective(
+        scope=scope,
+        key=key,
+        limit=limit,
+        value=value,
+        samples=samples,
+        met=_is_met(key, limit, value),
+        sentence=sentence,
+    )
+
+
+def _is_met(key: str, limit: float, value: float | None) -> bool:
+    if value is None:
+        return False
+    return value >= limit if key == "requests_per_s" else value <= limit
+
+
+def _figures_of(scope: str, found: RunFigures) -> tuple[Figures | None, Figures | None]:
+    """Return the figures of (steady state, whole run)."""
+    if scope == TOTAL:
+        return found.total.steady, found.total.whole_run
+    for each in found.endpoints:
+        if f"{each.method} {each.name}" == scope:
+            return each.steady, each.whole_run
+    return None, None
+
+
+def _sentence(
+    scope: str, key: str, limit: float, value: float | None, figures: Figures | None
+) -> str:
+    what = "all requests" if scope == TOTAL else scope
+    if value is None or figures is None:
+        stretch = "the run" if key == "fail_ratio" else "the steady state"
+        return f"{key} of {what} has no samples in {stretch}; the objective is {_number(limit)}"
+    samples = f"{_count(figures.requests)} samples"
+    if key == "fail_ratio":
+        return (
+            f"{_count(figures.failures)} of {samples.removesuffix(' samples')} requests failed "
+            f"({what}: {_number(value * 100)} %), the objective is {_number(limit * 100)} %"
         )
-    if reasons:
-        return 3, reasons
-    if failures:
-        reasons.append(f"{failures} of {requests} requests failed, see failures.csv")
-    if devices.left_behind:
-        reasons.append(f"{devices.left_behind} devices may still be on the server")
-    return (1 if failures else 0), reasons
+    if key == "requests_per_s":
+        return (
+            f"{what} came to {_number(value)} requests/s, the objective is at least "
+            f"{_number(limit)} ({samples})"
+        )
+    return (
+        f"{key.removesuffix('_ms')} of {what} was {_number(value)} ms, the objective is "
+        f"{_number(limit)} ms ({samples})"
+    )
+
+
+def _carried_users(steps: Sequence[Step], limits: dict[str, float]) -> int | None:
+    carried = None
+    for step in sorted(steps, key=lambda step: step.users):
+        figures = step.total
+        if not all(_is_met(key, limit, getattr(figures, key)) for key, limit in limits.items()):
+            return carried
+        carried = step.users
+    return carried
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _number(value: float) -> str:
+    """Write a value with four digits, which tell any measured one from its limit."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"

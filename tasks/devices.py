@@ -6,7 +6,7 @@ from locust import tag
 
 from harness import cleanup, contract
 from harness.devices import draw_id
-from harness.user import NoticeApiUser
+from harness.user import NoticeApiUser, sends
 
 
 def register(user: NoticeApiUser) -> None:
@@ -20,6 +20,7 @@ def register(user: NoticeApiUser) -> None:
 
 
 @tag("write", "device")
+@sends(contract.SUBSCRIPTIONS)
 def subscribe(user: NoticeApiUser) -> None:
     """Follow some boards."""
     boards = user.shared.vocabulary.boards.draw(user.random)
@@ -27,6 +28,7 @@ def subscribe(user: NoticeApiUser) -> None:
 
 
 @tag("write", "device")
+@sends(contract.KEYWORDS)
 def set_keywords(user: NoticeApiUser) -> None:
     """Ask to be told of notices that hold a keyword."""
     keywords = user.shared.vocabulary.keywords.draw(user.random)
@@ -34,6 +36,7 @@ def set_keywords(user: NoticeApiUser) -> None:
 
 
 @tag("write", "device")
+@sends(contract.ALARM)
 def switch_alarm(user: NoticeApiUser) -> None:
     """Turn an alarm on or off."""
     field = user.random.choice(user.shared.settings.alarm_fields)

@@ -3,13 +3,14 @@
 from locust import tag
 
 from harness import contract
-from harness.user import NoticeApiUser
+from harness.user import NoticeApiUser, sends
 
 LAST_PAGE = 10
 LIST_REQUESTS = 5
 
 
 @tag("read", "search")
+@sends(contract.SEARCH)
 def search_notices(user: NoticeApiUser) -> None:
     """Type words into the search box."""
     words = user.shared.vocabulary
@@ -17,6 +18,7 @@ def search_notices(user: NoticeApiUser) -> None:
 
 
 @tag("read", "browse")
+@sends(contract.BROWSE)
 def browse_pages(user: NoticeApiUser) -> None:
     """Scroll down through ten pages, in order."""
     boards = user.shared.vocabulary.boards.draw(user.random)
@@ -25,6 +27,7 @@ def browse_pages(user: NoticeApiUser) -> None:
 
 
 @tag("read", "list")
+@sends(contract.LIST)
 def list_boards(user: NoticeApiUser) -> None:
     """Open the list of boards, again and again, as the app does."""
     for _ in range(LIST_REQUESTS):

@@ -1,0 +1,128 @@
+"""conf/slo.toml -> the objectives (SLO) of a run, and when its generator counts as saturated."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from harness import ConfigurationError
+from harness.contract import ENDPOINTS
+
+TOTAL = "total"
+GENERATOR = "generator"
+KEYS = ("p50_ms", "p95_ms", "p99_ms", "max_ms", "fail_ratio", "requests_per_s")
+SCOPES = (TOTAL, *(f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS))
+
+
+class Saturation(Struct, frozen=True, kw_only=True):
+    """When the generator is the bottleneck: in more than a share of the steady seconds.
+
+    Attributes:
+        cpu_percent: of one core, by the busiest of its processes.
+        lag_ms: by which its event loop came late, at worst in that second.
+        saturated_share: of the steady seconds, 0 to 1.
+    """
+
+    cpu_percent: float = 90.0
+    lag_ms: float = 50.0
+    saturated_share: float = 0.1
+
+
+class Objectives(Struct, frozen=True, kw_only=True):
+    """What a run has to keep.
+
+    Attributes:
+        limits: by scope ("total" or "GET /notice/list") and key ("p95_ms").
+        saturation: the bounds of a generator that can be believed.
+        text: of the file, as it was.
+    """
+
+    limits: dict[str, dict[str, float]]
+    saturation: Saturation = Saturation()
+    text: str = ""
+
+
+def load(path: Path) -> Objectives:
+    """Read a file of objectives.
+
+    Raises:
+        ConfigurationError: it cannot be read, or holds a wrong line; says which.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8; save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}; see SLO_FILE") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Objectives:
+    """Read the text of a file of objectives.
+
+    Raises:
+        ConfigurationError: a line is wrong; says which, and in the file of which name.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+
+    def wrong(what: str, *keys: str) -> ConfigurationError:
+        return ConfigurationError(f"{name}, line {_line_of(text, keys)}: {what}")
+
+    limits: dict[str, dict[str, float]] = {}
+    saturation = Saturation()
+    for scope, table in tables.items():
+        known: Iterable[str] = Saturation.__struct_fields__ if scope == GENERATOR else KEYS
+        if not isinstance(table, dict) or scope not in (*SCOPES, GENERATOR):
+            hint = _hint(scope, (*SCOPES, GENERATOR))
+            raise wrong(f"there is no endpoint [{scope!r}]; {hint}", scope)
+        for key, value in table.items():
+            if key not in known:
+                raise wrong(f"there is no objective {key!r}; {_hint(key, known)}", scope, key)
+            problem = _problem(key, value)
+            if problem:
+                raise wrong(f"{key} = {value!r}: {problem}", scope, key)
+        if scope == GENERATOR:
+            saturation = msgspec.convert(table, Saturation)
+        else:
+            limits[scope] = {key: float(value) for key, value in table.items()}
+    limits[TOTAL] = {"fail_ratio": 0.0} | limits.get(TOTAL, {})
+    return Objectives(limits=limits, saturation=saturation, text=text)
+
+
+def _problem(key: str, value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return "write a number, without a unit"
+    if key in ("fail_ratio", "saturated_share"):
+        return None if 0 <= value <= 1 else "write a share from 0 to 1; 0.01 is one in a hundred"
+    return None if value > 0 else "write a number above 0"
+
+
+def _hint(wrong: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"write one of {', '.join(names)}"
+
+
+def _line_of(text: str, keys: Iterable[str]) -> int:
+    """Return the line that brings a key: the last of the shortest beginning that holds it."""
+    lines = text.splitlines()
+    for end in range(1, len(lines)):
+        try:
+            found: Any = tomllib.loads("\n".join(lines[:end]))
+        except tomllib.TOMLDecodeError:
+            continue  # ends inside a value of several lines
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None:
+            return end
+    return len(lines)

@@ -1,0 +1,27 @@
+"""A run folder -> its summary, from the files alone: as often as wanted, with the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import figures, objectives, runfolder, verdict
+from harness.figures import Sums
+from harness.runfolder import Summary
+from harness.timeseries import Second
+
+
+def summarize(
+    folder: Path, also: Callable[[Second, Sums], None] = lambda row, sums: None
+) -> Summary:
+    """Compute the figures of a run and judge it.
+
+    Args:
+        folder: of the run.
+        also: is shown each second with its sums too, so that the files are read once.
+    """
+    text = (folder / runfolder.OBJECTIVES).read_text(encoding="utf-8")
+    wanted = objectives.parse(text, str(folder / runfolder.OBJECTIVES))
+    found = figures.read(folder, wanted.saturation, also).figures()
+    manifest, ending = runfolder.read_manifest(folder), runfolder.read_ending(folder)
+    return verdict.summarize(manifest, found, ending, wanted)
