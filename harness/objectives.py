@@ -39,7 +39,7 @@ class Objectives(Struct, frozen=True, kw_only=True):
     """What a run has to keep.
 
     Attributes:
-        limits: by scope ("total" or "GET /notice/list") and key ("p95_ms").
+        limits: by scope ("total" or "GET /x") and key ("p95_ms").
         saturation: the bounds of a generator that can be believed.
         text: of the file, as it was.
     """
@@ -84,10 +84,10 @@ def parse(text: str, name: str) -> Objectives:
         known: Iterable[str] = Saturation.__struct_fields__ if scope == GENERATOR else KEYS
         if not isinstance(table, dict) or scope not in (*SCOPES, GENERATOR):
             hint = _hint(scope, (*SCOPES, GENERATOR))
-            raise wrong(f"there is no endpoint [{scope!r}]; {hint}", scope)
+            raise wrong(f"unknown table [{scope!r}]; {hint}", scope)
         for key, value in table.items():
             if key not in known:
-                raise wrong(f"there is no objective {key!r}; {_hint(key, known)}", scope, key)
+                raise wrong(f"unknown key {key!r}; {_hint(key, known)}", scope, key)
             problem = _problem(key, value)
             if problem:
                 raise wrong(f"{key} = {value!r}: {problem}", scope, key)

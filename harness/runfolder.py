@@ -37,7 +37,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     Times are ISO 8601 in UTC; `run_time_s` is None when the run ends by hand; `users` and
     `spawn_rate_per_s` are what was asked for at the start; `endpoints` are those that the tasks of
-    the mix send to, such as "GET /notice/list".
+    the mix send to, such as "GET /x?q".
     """
 
     run_id: str

@@ -67,7 +67,7 @@ def sends(*endpoints: Endpoint) -> Callable[[Task], Task]:
 
 
 def expected_endpoints(user_classes: Iterable[type[User]]) -> list[str]:
-    """Return the endpoints of the mix, as far as its tasks say, such as "GET /notice/list"."""
+    """Return the endpoints of the mix, as far as its tasks say, such as "GET /x"."""
     sent = {
         f"{endpoint.method} {endpoint.name}"
         for user_class in user_classes

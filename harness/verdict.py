@@ -6,6 +6,7 @@ are. A pass needs a valid run that met every objective.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from harness.figures import LEAST_STEADY_S, RunFigures
@@ -68,9 +69,16 @@ def summarize(
 def _rules(
     manifest: Manifest, found: RunFigures, ending: Ending | None, objectives: Objectives
 ) -> Iterator[Rule]:
-    requests = found.total.whole_run.requests
-    measured = f"{_count(requests)} requests were measured"
-    yield _rule("samples", requests > 0, measured, "no request was made")
+    steady, whole_run = found.total.steady, found.total.whole_run
+    stretch, requests = (
+        ("in the steady state", steady.requests) if steady else ("at all", whole_run.requests)
+    )
+    yield _rule(
+        "samples",
+        requests > 0,
+        f"{_count(requests)} requests were measured {stretch}",
+        f"no request was answered {stretch}",
+    )
     hit = {f"{each.method} {each.name}" for each in found.endpoints if each.whole_run.requests}
     missing = [name for name in manifest.endpoints if name not in hit]
     yield _rule(
@@ -102,8 +110,7 @@ def _rules(
         "workers",
         not lost,
         "no worker was lost",
-        f"{lost} workers were lost, and with them their last requests and the count of their "
-        "devices",
+        f"lost workers: {lost}, and with them their last requests and the count of their devices",
     )
     yield _rule(
         "results",
@@ -115,7 +122,7 @@ def _rules(
         "users",
         not ending.exceptions,
         "no user raised an exception",
-        f"{ending.exceptions} exceptions in users, see locust_exceptions.csv",
+        f"exceptions in users: {ending.exceptions}, see locust_exceptions.csv",
     )
 
 
@@ -200,13 +207,13 @@ def _sentence(
 
 
 def _carried_users(steps: Sequence[Step], limits: dict[str, float]) -> int | None:
-    carried = None
-    for step in sorted(steps, key=lambda step: step.users):
-        figures = step.total
-        if not all(_is_met(key, limit, getattr(figures, key)) for key, limit in limits.items()):
-            return carried
-        carried = step.users
-    return carried
+    missed = [
+        step.users
+        for step in steps
+        if not all(_is_met(key, limit, getattr(step.total, key)) for key, limit in limits.items())
+    ]
+    fewest = min(missed, default=math.inf)
+    return max((step.users for step in steps if step.users < fewest), default=None)
 
 
 def _count(number: int) -> str:

@@ -17,6 +17,7 @@ import pytest
 from harness.settings import NAMES, PROJECT_DIR
 
 PATIENCE_S = 60
+LONG_RUN_RULES = ("mix", "steady state", "samples")
 
 
 @dataclass
@@ -36,6 +37,15 @@ class Finished:
     @property
     def summary(self) -> dict:
         return json.loads((self.folder / "summary.json").read_text())
+
+    @property
+    def faults(self) -> list[str]:
+        """Return why it was no pass, but for what a run of a few seconds cannot keep."""
+        summary = self.summary
+        rules = (rule for rule in summary["validity"] if rule["name"] not in LONG_RUN_RULES)
+        broken = [rule["sentence"] for rule in rules if not rule["kept"]]
+        missed = [each for each in summary["objectives"] if each["value"] and not each["met"]]
+        return broken + [objective["sentence"] for objective in missed]
 
     @property
     def manifest(self) -> dict:
@@ -70,7 +80,7 @@ class Commands:
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.folder,
-            env={**clean, "PYTHONPATH": str(PROJECT_DIR), **env},
+            env={**clean, "PYTHONPATH": str(PROJECT_DIR), "DRAW_REPORT": "0", **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -8,6 +8,7 @@ import pytest
 from unit.test_timeseries import PUT, SEARCH, START, second
 
 from harness import figures, histograms
+from harness.objectives import Saturation
 from harness.timeseries import Files
 
 
@@ -16,7 +17,11 @@ def stretches(users: list[int], target_users: list[int]) -> list[list[int]]:
         second(number, running, wanted)
         for number, (running, wanted) in enumerate(zip(users, target_users, strict=True))
     ]
-    return [[row.second - START for row in rows] for rows in figures.steady_stretches(rows)]
+    running = figures.Running(Saturation())
+    for row in rows:
+        running.add(row, figures.Sums())
+    steps = running.figures().steps
+    return [list(range(step.first_second - START, step.last_second + 1 - START)) for step in steps]
 
 
 @pytest.mark.parametrize(
@@ -55,10 +60,10 @@ def written(folder: Path) -> Path:
 
 
 def test_the_figures_of_a_run(tmp_path: Path) -> None:
-    found = figures.read(written(tmp_path))
+    found = figures.read(written(tmp_path), Saturation()).figures()
     assert (found.duration_s, found.steady_s) == (6.0, 3.0)
     whole, steady = found.total.whole_run, found.total.steady
-    assert (whole.requests, whole.failures, whole.fail_ratio) == (15, 1, round(1 / 15, 6))
+    assert (whole.requests, whole.failures, whole.fail_ratio) == (15, 1, round(1 / 15, 9))
     assert steady is not None
     assert (steady.requests, steady.failures, steady.requests_per_s) == (9, 1, 3.0)
     assert whole.max_ms == pytest.approx(900.0, rel=0.001)
@@ -78,7 +83,7 @@ def test_a_run_without_a_steady_state_has_figures_of_the_whole(tmp_path: Path) -
     for number in range(4):
         files.append(second(number, number, 9), {SEARCH: histograms.of([3.0])}, {})
     files.close()
-    found = figures.read(tmp_path)
+    found = figures.read(tmp_path, Saturation()).figures()
     assert (found.steady_s, found.steps, found.total.steady) == (0.0, [], None)
     assert found.total.whole_run.requests == 4
     assert found.endpoints[0].steady is None
@@ -89,7 +94,7 @@ def test_an_endpoint_that_was_not_hit_in_the_steady_state_has_none_there(tmp_pat
     for number in range(5):
         files.append(second(number), {PUT: histograms.of([3.0])} if number == 0 else {}, {})
     files.close()
-    (row,) = figures.read(tmp_path).endpoints
+    (row,) = figures.read(tmp_path, Saturation()).figures().endpoints
     assert row.steady is not None
     assert (row.steady.requests, row.steady.p50_ms, row.steady.max_ms) == (0, None, None)
 
@@ -101,11 +106,11 @@ def test_the_seconds_of_cleaning_up_are_not_of_the_run(tmp_path: Path) -> None:
         hit = {PUT: histograms.of([3.0] * requests)} if requests else {}
         files.append(second(number, 3, wanted, requests=requests), hit, {})
     files.close()
-    found = figures.read(tmp_path)
+    found = figures.read(tmp_path, Saturation()).figures()
     assert (found.duration_s, found.total.whole_run.requests_per_s) == (3.0, round(8 / 3, 3))
 
 
 def test_an_empty_run_has_figures(tmp_path: Path) -> None:
     Files(tmp_path, START).close()
-    found = figures.read(tmp_path)
+    found = figures.read(tmp_path, Saturation()).figures()
     assert (found.duration_s, found.total.whole_run.requests, found.endpoints) == (0.0, 0, [])

@@ -17,9 +17,13 @@ from harness import ConfigurationError, __version__, runfolder
 from harness.runfolder import (
     ConnectionCounts,
     DeviceCounts,
+    Ending,
     EndpointFigures,
     Figures,
+    Generator,
     Manifest,
+    Objective,
+    Rule,
     Step,
     Summary,
     Total,
@@ -57,6 +61,7 @@ MANIFEST = Manifest(
     run_time_s=None,
     seed=2**63,
     task_mix={"search_notices": 3},
+    endpoints=["GET /notice/all?q"],
     client="requests",
     vary_data=False,
     data_sha256="0" * 64,
@@ -67,13 +72,35 @@ MANIFEST = Manifest(
 )
 SUMMARY = Summary(
     run_id="20200920-100000-ab12",
+    verdict="fail",
     exit_code=1,
     reasons=["3 of 120 requests failed"],
+    validity=[Rule(name="samples", kept=True, sentence="120 requests were measured")],
+    objectives=[
+        Objective(
+            scope="total",
+            key="p95_ms",
+            limit=5.0,
+            value=None,
+            samples=0,
+            met=False,
+            sentence="no samples",
+        )
+    ],
+    carried_users=None,
     duration_s=60.0,
     steady_s=50.0,
     total=Total(steady=FIGURES, whole_run=FIGURES),
     endpoints=[EndpointFigures(method="GET", name="/x?q", steady=None, whole_run=NONE)],
     steps=[Step(users=100, first_second=1_600_596_000, last_second=1_600_596_049, total=FIGURES)],
+    generator=Generator(
+        watched_s=50,
+        saturated_s=1,
+        cpu_percent_p50=4.0,
+        cpu_percent_max=91.0,
+        lag_p99_ms=2.5,
+        lag_max_ms=7.0,
+    ),
     devices=DeviceCounts(registered=5, deleted=4, left_behind=1),
     connections=ConnectionCounts(opened=4, reconnects=2, connecting_ms=6.0),
 )
@@ -225,10 +252,11 @@ def test_a_file_that_is_cut_off_is_not_taken_for_a_result(tmp_path: Path, conten
 
 COUNTS = {"requests", "failures", "registered", "deleted", "left_behind", "exit_code"}
 COUNTS |= {"opened", "reconnects", "seed", "users", "workers", "whole_run", "total", "steady"}
-COUNTS |= {"first_second", "last_second"}
+COUNTS |= {"first_second", "last_second", "carried_users", "exceptions", "lost_workers"}
+COUNTS |= {"samples"}
 UNITS = ("_ms", "_s", "_per_s", "_ratio")
-PARTS = (Figures, EndpointFigures, Total, Step, DeviceCounts, ConnectionCounts, Versions)
-STRUCTS = (Manifest, Summary, *PARTS)
+PARTS = (Figures, EndpointFigures, Total, Step, DeviceCounts, ConnectionCounts, Versions, Rule)
+STRUCTS = (Manifest, Summary, Ending, *PARTS)
 
 
 @pytest.mark.parametrize("struct", STRUCTS)

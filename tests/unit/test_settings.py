@@ -70,6 +70,8 @@ def test_the_defaults() -> None:
         "alarm_fields": ("alarm_switch",),
         "vary_data": False,
         "data_dir": PROJECT_DIR / "data",
+        "slo_file": PROJECT_DIR / "conf" / "slo.toml",
+        "draw_report": True,
         "results_dir": Path("results"),
         "cleanup_timeout_s": 60.0,
         "web_login": False,

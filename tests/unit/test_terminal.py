@@ -17,9 +17,11 @@ from harness.runfolder import (
     DeviceCounts,
     EndpointFigures,
     Figures,
+    Generator,
     Step,
     Summary,
     Total,
+    Verdict,
 )
 from harness.terminal import print_summary, progress_line
 
@@ -55,13 +57,25 @@ def summary(each: Figures, reasons: tuple[str, ...] = ()) -> Summary:
     ]
     return Summary(
         run_id=FOLDER.name,
+        verdict="fail" if reasons else "pass",
         exit_code=1 if reasons else 0,
         reasons=list(reasons),
+        validity=[],
+        objectives=[],
+        carried_users=None,
         duration_s=70.0,
         steady_s=60.0,
         total=Total(steady=each, whole_run=NONE),
         endpoints=rows,
         steps=[],
+        generator=Generator(
+            watched_s=60,
+            saturated_s=0,
+            cpu_percent_p50=4.0,
+            cpu_percent_max=9.0,
+            lag_p99_ms=2.4,
+            lag_max_ms=7.0,
+        ),
         devices=DeviceCounts(registered=5, deleted=4, left_behind=1),
         connections=ConnectionCounts(opened=4, reconnects=2, connecting_ms=6.0),
     )
@@ -112,16 +126,51 @@ def test_a_piped_table_fits_eighty_columns_without_colour(each: Figures) -> None
     assert "\x1b" not in "".join(lines)
 
 
-def test_reasons_devices_and_folder_follow_the_table() -> None:
-    reasons = ("3 of 600 requests failed", "1 devices may still be on [the] server")
+def test_what_else_is_known_and_the_verdict_follow_the_table() -> None:
+    reasons = ("3 of 600 requests failed", "p95 of [the] total was " + "very " * 15 + "long")
     lines = shown(summary(figures(), reasons))
-    assert lines[-6:] == [
+    assert lines[-10:] == [
         "",
-        *reasons,
         "devices: 5 registered, 4 deleted, 1 left behind",
         "connections: 4 opened, in 1.5 ms on average; 2 reconnects",
+        "generator: CPU 4 % of a core, at most 9 %; event loop late by 2 ms at p99",
         f"results: {FOLDER}/",
+        "",
+        "FAIL: the run is valid and missed objectives",
+        "- 3 of 600 requests failed",
+        "- p95 of [the] total was very very very very very very very very very very very",
+        "  very very very very long",
     ]
+
+
+@pytest.mark.parametrize("verdict", ["pass", "fail", "invalid"])
+def test_the_verdict_is_said_in_words(verdict: Verdict) -> None:
+    lines = shown(msgspec.structs.replace(summary(figures()), verdict=verdict))
+    assert lines[-1].startswith(f"{verdict.upper()}: ")
+
+
+def test_a_generator_of_which_nothing_is_known_has_no_line() -> None:
+    unknown = msgspec.structs.replace(
+        summary(figures()).generator, watched_s=0, cpu_percent_p50=None, lag_p99_ms=None
+    )
+    lines = shown(msgspec.structs.replace(summary(figures()), generator=unknown))
+    assert not [line for line in lines if line.startswith("generator")]
+
+
+@pytest.mark.parametrize(
+    ("carried", "line"),
+    [
+        (None, "no step met the objectives of all requests"),
+        (100, "carried users: 100, the highest step up to which all met the objectives"),
+    ],
+)
+def test_steps_end_in_the_users_that_were_carried(carried: int | None, line: str) -> None:
+    steps = [
+        Step(users=users, first_second=0, last_second=29, total=figures()) for users in (50, 100)
+    ]
+    result = msgspec.structs.replace(summary(figures()), steps=steps, carried_users=carried)
+    assert line in shown(result)
+    assert line not in shown(msgspec.structs.replace(result, steps=steps[:1]))
 
 
 def test_a_client_that_does_not_tell_of_its_connections_has_no_line_for_them() -> None:
@@ -154,7 +203,7 @@ def test_several_steps_have_a_row_each() -> None:
 
 def test_a_long_folder_stays_in_one_line_to_be_copied() -> None:
     folder = Path("/" + "/".join(["a long [bold]folder name"] * 8))
-    assert shown(summary(figures()), folder)[-1] == f"results: {folder}/"
+    assert f"results: {folder}/" in shown(summary(figures()), folder)
 
 
 def test_only_what_was_hit_is_shown() -> None:

@@ -1,55 +1,323 @@
-"""The exit code of a run."""
+"""The verdict, on run folders that were recorded when each state was made to happen for real.
+
+`RECORD_RUNS=1 python -m pytest tests/integration/test_verdicts.py` records them anew.
+"""
 
 from __future__ import annotations
 
-import itertools
+import re
+import shutil
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from harness.runfolder import DeviceCounts
-from harness.verdict import judge
+from harness import figures, objectives, result, runfolder
+from harness.objectives import Objectives, Saturation
+from harness.runfolder import Ending, Figures, Manifest, Step, Summary
+from harness.settings import PROJECT_DIR
+from harness.verdict import summarize
 
-CLEAN = DeviceCounts(registered=5, deleted=5)
-LEFT = DeviceCounts(registered=5, deleted=3, left_behind=2)
-NOTHING = "invalid: no request was made"
-
-
-def test_a_clean_run_passes_without_a_word() -> None:
-    assert judge(100, 0, 0, CLEAN) == (0, [])
-
-
-def test_one_failure_of_many_misses() -> None:
-    text = "1 of 100000 requests failed, see failures.csv"
-    assert judge(100000, 1, 0, CLEAN) == (1, [text])
-
-
-def test_devices_left_behind_are_told_and_do_not_decide() -> None:
-    told = "2 devices may still be on the server"
-    assert judge(100, 0, 0, LEFT) == (0, [told])
-    code, reasons = judge(100, 3, 0, LEFT)
-    assert code == 1
-    assert reasons == ["3 of 100 requests failed, see failures.csv", told]
-
-
-def test_no_request_is_no_measurement() -> None:
-    assert judge(0, 0, 0, CLEAN) == (3, [NOTHING])
+RECORDED = PROJECT_DIR / "tests" / "data"
+STATES = {
+    "pass": ("pass", set()),
+    "objectives-missed": ("fail", set()),
+    "wrong-answers": ("fail", set()),
+    "objective-without-samples": ("fail", set()),
+    "no-requests": ("invalid", {"samples"}),
+    "never-answers": ("invalid", {"samples", "mix"}),
+    "no-writes": ("invalid", {"mix"}),
+    "users-missing": ("invalid", {"planned users", "steady state"}),
+    "cut-short": ("invalid", {"planned users", "steady state"}),
+    "busy-generator": ("invalid", {"generator"}),
+    "lost-worker": ("invalid", {"workers"}),
+    "reset": ("invalid", {"results"}),
+    "exceptions": ("invalid", {"users"}),
+    "killed": ("invalid", {"end"}),
+}
 
 
-def test_the_suites_own_exceptions_are_no_measurement() -> None:
-    text = "invalid: 2 exceptions in users, see locust_exceptions.csv"
-    assert judge(100, 0, 2, CLEAN) == (3, [text])
-    assert judge(0, 0, 2, CLEAN) == (3, [NOTHING, text])
+def broken(summary: Summary) -> set[str]:
+    return {rule.name for rule in summary.validity if not rule.kept}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_recorded_run_is_judged_as_it_was(state: str) -> None:
+    summary = result.summarize(RECORDED / state)
+    verdict, rules = STATES[state]
+    assert summary.verdict == verdict
+    assert broken(summary) >= rules
+    if state not in ("cut-short", "users-missing", "lost-worker"):
+        assert broken(summary) == rules
+    if state != "killed":
+        assert summary == runfolder.read_summary(RECORDED / state)
+
+
+def test_every_recorded_state_is_tested() -> None:
+    assert {path.name for path in RECORDED.iterdir()} == set(STATES)
+
+
+def test_every_rule_was_broken_by_some_run_and_kept_by_another() -> None:
+    kept = {rule.name for rule in result.summarize(RECORDED / "pass").validity}
+    assert kept == {rule for _, rules in STATES.values() for rule in rules}
+
+
+# Rules, one by one: the run that passes, with one thing changed.
+
+
+class Evidence(msgspec.Struct):
+    """What `summarize` judges."""
+
+    manifest: Manifest
+    found: figures.RunFigures
+    ending: Ending | None
+    wanted: Objectives
+
+    def judged(self) -> Summary:
+        return summarize(self.manifest, self.found, self.ending, self.wanted)
+
+
+@pytest.fixture
+def passing() -> Evidence:
+    folder = RECORDED / "pass"
+    wanted = objectives.load(folder / runfolder.OBJECTIVES)
+    return Evidence(
+        runfolder.read_manifest(folder),
+        figures.read(folder, wanted.saturation).figures(),
+        runfolder.read_ending(folder),
+        wanted,
+    )
+
+
+def found(evidence: Evidence, **changed: object) -> Evidence:
+    evidence.found = msgspec.structs.replace(evidence.found, **changed)
+    return evidence
+
+
+def ending(evidence: Evidence, **changed: object) -> Evidence:
+    assert evidence.ending is not None
+    evidence.ending = msgspec.structs.replace(evidence.ending, **changed)
+    return evidence
+
+
+def generator(evidence: Evidence, **changed: object) -> Evidence:
+    return found(evidence, generator=msgspec.structs.replace(evidence.found.generator, **changed))
+
+
+def test_a_run_that_keeps_all_has_no_reasons(passing: Evidence) -> None:
+    summary = passing.judged()
+    assert (summary.verdict, summary.exit_code, summary.reasons) == ("pass", 0, [])
+    assert all(rule.kept and rule.sentence for rule in summary.validity)
 
 
 @pytest.mark.parametrize(
-    ("requests", "failures", "exceptions", "devices"),
-    [*itertools.product((0, 100), (0, 100), (0, 1), (CLEAN, LEFT))],
+    ("changed", "rule", "sentence"),
+    [
+        (
+            lambda e: found(e, users=59),
+            "planned users",
+            "of 60 planned users at most 59 ran at a time",
+        ),
+        (
+            lambda e: found(e, planned_users=0, users=0),
+            "planned users",
+            "of 0 planned users at most 0 ran at a time",
+        ),
+        (
+            lambda e: found(e, steady_s=0.0),
+            "steady state",
+            "the run ended before its steady state: 3 s with all planned users",
+        ),
+        (
+            lambda e: generator(e, watched_s=10, saturated_s=2),
+            "generator",
+            "the generator was saturated in 2 of 10 steady seconds (CPU over 90 % of a core, or "
+            "its event loop late by more than 50 ms): the response times are its own as well",
+        ),
+        (
+            lambda e: generator(e, watched_s=0, saturated_s=0),
+            "generator",
+            "nothing is known of the generator's own load",
+        ),
+        (
+            lambda e: ending(e, lost_workers=2),
+            "workers",
+            "lost workers: 2, and with them their last requests and the count of their devices",
+        ),
+        (
+            lambda e: ending(e, was_reset=True),
+            "results",
+            "the statistics were reset in mid-run",
+        ),
+        (
+            lambda e: ending(e, exceptions=1),
+            "users",
+            "exceptions in users: 1, see locust_exceptions.csv",
+        ),
+        (
+            lambda e: Evidence(e.manifest, e.found, None, e.wanted),
+            "end",
+            "the run did not come to its end: there is no end.json",
+        ),
+        (
+            lambda e: found(e, endpoints=e.found.endpoints[:-1]),
+            "mix",
+            "never hit, though in the mix: GET /notice/list",
+        ),
+    ],
 )
-def test_invalid_outranks_missed_outranks_passed(
-    requests: int, failures: int, exceptions: int, devices: DeviceCounts
+def test_one_broken_rule_makes_a_run_invalid(
+    passing: Evidence, changed: object, rule: str, sentence: str
 ) -> None:
-    code, reasons = judge(requests, failures, exceptions, devices)
-    invalid = requests == 0 or exceptions > 0
-    assert code == (3 if invalid else 1 if failures else 0)
-    assert all(reason.startswith("invalid: ") for reason in reasons) or not invalid
-    assert bool(reasons) == (code != 0 or devices is LEFT)
+    summary = changed(passing).judged()  # type: ignore[operator]
+    assert (summary.verdict, summary.exit_code) == ("invalid", 3)
+    assert broken(summary) == {rule}
+    assert summary.reasons == [sentence]
+
+
+def test_a_share_of_saturated_seconds_is_allowed(passing: Evidence) -> None:
+    assert generator(passing, watched_s=10, saturated_s=1).judged().verdict == "pass"
+    passing.wanted = msgspec.structs.replace(
+        passing.wanted, saturation=Saturation(saturated_share=0.0)
+    )
+    assert broken(passing.judged()) == {"generator"}
+
+
+def test_an_invalid_run_tells_its_missed_objectives_after_the_rules(passing: Evidence) -> None:
+    passing.wanted = objectives.parse("[total]\np95_ms = 0.001\n", "slo.toml")
+    summary = ending(passing, lost_workers=1).judged()
+    assert summary.verdict == "invalid"
+    assert [reason.split()[0] for reason in summary.reasons] == ["lost", "p95"]
+
+
+# Objectives.
+
+
+def judged(evidence: Evidence, text: str) -> Summary:
+    evidence.wanted = objectives.parse(text, "slo.toml")
+    return evidence.judged()
+
+
+def steady(evidence: Evidence) -> Figures:
+    assert evidence.found.total.steady is not None
+    return evidence.found.total.steady
+
+
+@pytest.mark.parametrize("key", ["p50_ms", "p95_ms", "p99_ms", "max_ms"])
+def test_a_time_may_be_as_long_as_the_objective_and_no_longer(passing: Evidence, key: str) -> None:
+    value = getattr(steady(passing), key)
+    assert judged(passing, f"[total]\n{key} = {value!r}\n").verdict == "pass"
+    summary = judged(passing, f"[total]\n{key} = {value - 0.001!r}\n")
+    assert (summary.verdict, summary.exit_code) == ("fail", 1)
+    (reason,) = summary.reasons
+    samples = f"{steady(passing).requests:,}".replace(",", " ")
+    name = key.removesuffix("_ms")
+    assert re.fullmatch(
+        rf"{name} of all requests was [\d.]+ ms, the objective is [\d.]+ ms \({samples} samples\)",
+        reason,
+    )
+
+
+def test_the_rate_has_to_be_at_least_the_objective(passing: Evidence) -> None:
+    rate = steady(passing).requests_per_s
+    assert judged(passing, f"[total]\nrequests_per_s = {rate!r}\n").verdict == "pass"
+    summary = judged(passing, f"[total]\nrequests_per_s = {rate + 0.001!r}\n")
+    assert summary.verdict == "fail"
+    assert "requests/s, the objective is at least" in summary.reasons[0]
+
+
+def test_failures_count_over_the_whole_run(passing: Evidence) -> None:
+    total = passing.found.total
+    whole_run = msgspec.structs.replace(
+        total.whole_run, requests=10_000, failures=13, fail_ratio=0.0013
+    )
+    found(passing, total=msgspec.structs.replace(total, whole_run=whole_run))
+    summary = judged(passing, "")
+    assert summary.verdict == "fail"
+    assert summary.reasons == [
+        "13 of 10 000 requests failed (all requests: 0.13 %), the objective is 0 %"
+    ]
+    assert judged(passing, "[total]\nfail_ratio = 0.0013\n").verdict == "pass"
+    assert judged(passing, "[total]\nfail_ratio = 0.0012\n").verdict == "fail"
+
+
+def test_an_objective_is_for_its_endpoint_alone(passing: Evidence) -> None:
+    endpoint = passing.found.endpoints[-1]
+    assert endpoint.steady is not None and endpoint.steady.p95_ms is not None
+    name = f"{endpoint.method} {endpoint.name}"
+    summary = judged(passing, f'["{name}"]\np95_ms = {endpoint.steady.p95_ms / 2!r}\n')
+    (reason,) = summary.reasons
+    assert reason.startswith(f"p95 of {name} was ")
+    of_one = [each for each in summary.objectives if each.scope == name]
+    assert [each.samples for each in of_one] == [endpoint.steady.requests]
+
+
+@pytest.mark.parametrize("key", ["p50_ms", "p95_ms", "p99_ms", "max_ms", "requests_per_s"])
+def test_an_objective_without_samples_is_missed(passing: Evidence, key: str) -> None:
+    found(passing, endpoints=passing.found.endpoints[:-1])
+    passing.manifest = msgspec.structs.replace(passing.manifest, endpoints=[])
+    summary = judged(passing, f'["GET /notice/list"]\n{key} = 0.5\n')
+    assert summary.verdict == "fail"
+    assert summary.reasons == [
+        f"{key} of GET /notice/list has no samples in the steady state; the objective is 0.5"
+    ]
+
+
+def test_without_a_steady_state_no_objective_of_times_is_met(passing: Evidence) -> None:
+    total = msgspec.structs.replace(passing.found.total, steady=None)
+    summary = judged(found(passing, total=total, steady_s=0.0), "[total]\np95_ms = 60000\n")
+    assert [each.met for each in summary.objectives] == [True, False]
+
+
+# Steps.
+
+
+def steps(*p95s_ms: float) -> list[Step]:
+    def total(p95_ms: float) -> Figures:
+        return Figures(
+            requests=100,
+            failures=0,
+            fail_ratio=0.0,
+            requests_per_s=10.0,
+            p50_ms=1.0,
+            p95_ms=p95_ms,
+            p99_ms=p95_ms,
+            max_ms=p95_ms,
+        )
+
+    return [
+        Step(users=100 * number, first_second=0, last_second=9, total=total(p95_ms))
+        for number, p95_ms in enumerate(p95s_ms, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("p95s_ms", "carried"),
+    [
+        ((10, 20, 30), 300),
+        ((10, 20, 60), 200),
+        ((10, 60, 20), 100),  # what a higher step did says nothing when a lower one missed
+        ((60, 10, 10), None),
+        ((), None),
+    ],
+)
+def test_carried_are_the_users_of_the_highest_step_up_to_which_all_met(
+    passing: Evidence, p95s_ms: tuple[float, ...], carried: int | None
+) -> None:
+    found(passing, steps=steps(*p95s_ms))
+    assert judged(passing, "[total]\np95_ms = 50\n").carried_users == carried
+
+
+def test_two_steps_of_as_many_users_both_have_to_meet(passing: Evidence) -> None:
+    down = [*steps(10, 20, 10), *steps(60)]
+    assert judged(found(passing, steps=down), "[total]\np95_ms = 50\n").carried_users is None
+
+
+# Files.
+
+
+def test_a_folder_without_a_manifest_is_no_run(tmp_path: Path) -> None:
+    shutil.copytree(RECORDED / "pass", tmp_path / "run")
+    (tmp_path / "run" / runfolder.MANIFEST).unlink()
+    with pytest.raises(FileNotFoundError):
+        result.summarize(tmp_path / "run")
