@@ -65,7 +65,7 @@ def measure(
         end = _look(generator, server, load, job)
         with contextlib.suppress(subprocess.TimeoutExpired):
             load.wait(job.seconds + END_TIMEOUT_S)
-        if load.returncode != 0:
+        if load.returncode not in generator.exit_codes:
             raise _ended_wrongly(generator, load, job)
     finally:
         stop_process(load)

@@ -95,6 +95,7 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
     console.print(
         f"devices: {devices.registered} registered, {devices.deleted} deleted, "
         f"{devices.left_behind} left behind"
+        + (" (may still be on the server)" if devices.left_behind else "")
     )
     connections = summary.connections
     if connections.opened:

@@ -90,7 +90,7 @@ def _rules(
     planned, ran = found.planned_users, found.users
     yield _rule(
         "planned users",
-        0 < planned <= ran,
+        planned <= ran,
         f"all {_count(planned)} planned users ran",
         f"of {_count(planned)} planned users at most {_count(ran)} ran at a time",
     )

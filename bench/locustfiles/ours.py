@@ -8,6 +8,7 @@ from locust import constant
 import locustfile
 from bench.answers import DEVICE_ID
 from harness import contract
+from harness.meter import Meter
 
 
 class OneDeviceUser(locustfile.NoticeUser):
@@ -49,6 +50,18 @@ class UncheckedUser(CheckedUser):
     def on_start(self) -> None:
         """Take the checks out of this process."""
         contract.Request.problem = _status_problem  # type: ignore[method-assign]
+        super().on_start()
+
+
+class UnrecordedUser(CheckedUser):
+    """The same, counted by locust alone: without histograms, and without its CPU and lag."""
+
+    def on_start(self) -> None:
+        """Stop what listens to this process."""
+        for listener in list(self.environment.events.request._handlers):
+            meter = getattr(listener, "__self__", None)
+            if isinstance(meter, Meter):
+                meter.stop()
         super().on_start()
 
 

@@ -139,7 +139,7 @@ def test_a_reset_in_mid_run_makes_the_run_invalid(commands, notice_server, web_u
     requests.post(f"{url}/stop", timeout=30)
     summary = json.loads((folders(commands)[0] / "summary.json").read_text())
     assert summary["exit_code"] == 3
-    assert "invalid: the statistics were reset in mid-run" in summary["reasons"]
+    assert "the statistics were reset in mid-run" in summary["reasons"]
 
 
 def test_a_form_cannot_choose_the_folder(commands, notice_server, web_ui):
@@ -156,7 +156,7 @@ def test_ctrl_c_closes_the_run(commands, notice_server, web_ui):
     wait_until(lambda: all_are_reading(notice_server), "users are reading")
     process.send_signal(signal.SIGINT)
     run = commands.finish(process)
-    assert run.exit_code == 0, run.stderr
+    assert run.faults == [], run.stderr
     assert run.summary["devices"] == {"registered": 5, "deleted": 5, "left_behind": 0}
 
 

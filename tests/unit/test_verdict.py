@@ -119,11 +119,6 @@ def test_a_run_that_keeps_all_has_no_reasons(passing: Evidence) -> None:
             "of 60 planned users at most 59 ran at a time",
         ),
         (
-            lambda e: found(e, planned_users=0, users=0),
-            "planned users",
-            "of 0 planned users at most 0 ran at a time",
-        ),
-        (
             lambda e: found(e, steady_s=0.0),
             "steady state",
             "the run ended before its steady state: 3 s with all planned users",
