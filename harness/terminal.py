@@ -92,10 +92,10 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
         )
     console.print()
     devices = summary.devices
+    still_there = " (may still be on the server)" if devices.left_behind else ""
     console.print(
         f"devices: {devices.registered} registered, {devices.deleted} deleted, "
-        f"{devices.left_behind} left behind"
-        + (" (may still be on the server)" if devices.left_behind else "")
+        f"{devices.left_behind} left behind{still_there}"
     )
     connections = summary.connections
     if connections.opened:

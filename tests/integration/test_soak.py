@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from harness import contract, histograms, settings
+from harness.objectives import Objectives
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts, DeviceCounts
 from harness.timeseries import Failure, Health, Interval, Report, read_timeline
@@ -83,7 +84,12 @@ def record(tmp_path: Path) -> Iterator[Callable[[float], Recorder]]:
             exclude_tags=(),
         )
         runners.append(runner)
-        recorder = Recorder(environment, replace(settings.load(), results_dir=tmp_path), started_s)
+        recorder = Recorder(
+            environment,
+            replace(settings.load(), results_dir=tmp_path),
+            Objectives(limits={"total": {"fail_ratio": 0.0}}),
+            started_s,
+        )
         gevent.killall([recorder._keeper])
         return recorder
 

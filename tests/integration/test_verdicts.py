@@ -148,7 +148,7 @@ def test_a_run_that_is_cut_short(commands: Commands, notice_server: NoticeServer
         *("--headless", "--users=200", "--spawn-rate=20", "--run-time=60s"),
         *("--host", notice_server.url),
     )
-    wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way")
+    wait_until(lambda: notice_server.seen["POST", "/accounts/device"] > 50, "users come")
     interrupt(process)
     done = commands.finish(process)
     broken = verdict(done, "cut-short")[1]
