@@ -91,8 +91,8 @@ def install(web_ui: WebUI, look: Callable[[], Look], base_path: str | None) -> N
         nonce = secrets.token_urlsafe()
         answer = Response(render(view(look()), nonce), mimetype="text/html")
         answer.headers["Content-Security-Policy"] = (
-            f"default-src 'none'; connect-src 'self'; img-src 'self'; "
-            f"style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'"
+            "default-src 'none'; connect-src 'self'; img-src 'self'; "
+            f"style-src 'unsafe-inline'; script-src 'nonce-{nonce}'"
         )
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -244,5 +244,5 @@ _TEMPLATE = _environment().get_template("live.html.jinja")
 
 
 def render(view: View, nonce: str) -> str:
-    """Return the page; its style and its script carry the nonce."""
+    """Return the page; its script carries the nonce, so that no other runs."""
     return _TEMPLATE.render(view=view, nonce=nonce)
