@@ -16,9 +16,11 @@ PATIENCE_S = 30
 
 
 @contextlib.contextmanager
-def web_ui(commands: Commands, *options: str, **env: str) -> Iterator[str]:
-    """Start locust with its web UI; yield its address."""
-    port = free_port()
+def web_ui(
+    commands: Commands, *options: str, port: int | None = None, **env: str
+) -> Iterator[str]:
+    """Start locust with its web UI, on a free port unless one is given; yield its address."""
+    port = port or free_port()
     process = commands.start_locust(f"--web-port={port}", *options, **env)
     url = f"http://127.0.0.1:{port}"
     try:
