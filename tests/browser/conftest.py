@@ -12,7 +12,8 @@ from commands import Commands
 from integration.conftest import commands  # noqa: F401 - a fixture
 from selenium import webdriver
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
 WIDTH, HEIGHT = 1200, 900
 PATIENCE_S = 30
 
