@@ -19,7 +19,8 @@ from harness.runfolder import Objective, Rule, Summary
 SoFar = Literal["pass", "fail", "invalid", "too early"]
 State = Literal["good", "bad", "pending"]
 
-CAN_STILL_COME = ("samples", "mix", "planned users", "steady state")
+PLANNED_USERS = "planned users"
+CAN_STILL_COME = ("samples", "mix", PLANNED_USERS, "steady state")
 END = "end"
 GENERATOR = "generator"
 WORDS: dict[State, tuple[str, str]] = {
@@ -114,23 +115,27 @@ def _rule_line(rule: Rule, summary: Summary, is_over: bool) -> RuleLine:
     state: State = "good" if rule.kept else "bad"
     sentence = rule.sentence
     if not is_over and _is_pending(rule, summary):
-        state, sentence = "pending", _not_yet(rule)
+        state, sentence = "pending", _not_yet(rule, summary)
     return RuleLine(name=rule.name, state=state, word=WORDS[state][1], sentence=sentence)
 
 
 def _is_pending(rule: Rule, summary: Summary) -> bool:
     if rule.name == GENERATOR:
         return not summary.generator.watched_s
+    if rule.name == PLANNED_USERS and not summary.duration_s:
+        return True  # nobody was wanted in no second, and as many ran
     return not rule.kept and rule.name in CAN_STILL_COME
 
 
-def _not_yet(rule: Rule) -> str:
+def _not_yet(rule: Rule, summary: Summary) -> str:
     """Say of a pending rule what it waits for; the judge speaks of runs that are over."""
     match rule.name:
         case "samples":
-            return "no request was answered yet"
+            return "no request yet to judge by"
         case "mix":
             return f"not hit yet: {rule.sentence.partition(': ')[2]}"
+        case "planned users" if not summary.duration_s:
+            return "no users yet"
         case "steady state":
             return f"no steady state yet: {LEAST_STEADY_S} s with all planned users"
         case "generator":

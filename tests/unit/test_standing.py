@@ -114,6 +114,7 @@ def test_before_the_first_second_nothing_is_wrong_and_nothing_is_known() -> None
         "results": "good",
         "users": "good",
     }
+    assert "no users yet" in found.reasons
     assert {line.word for line in found.objectives} == {"no samples yet"}
 
 
