@@ -1,14 +1,15 @@
 """The machinery of the load test: it carries the requests and writes down what a run learned.
 
-Seven floors, each importing only from those below it:
+Eight floors, each importing only from those below it:
 
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
   `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
 * second: `session`, `clients`, `figures`, `health`, `statistics`
-* third: `user`, `cleanup`, `meter`, `verdict`
+* third: `user`, `cleanup`, `meter`, `verdict`, `standing`
 * fourth: `result`
 * fifth: `recorder`
+* sixth: `live`
 * top: `lifecycle`, `__main__`
 """
 

@@ -15,6 +15,8 @@ from hdrh.histogram import HdrHistogram
 LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
 DIGITS = 3
+BLOCK = 128
+"""So many counts are added up at once: the library looks at each of 20 000, for a millisecond."""
 
 
 def empty() -> HdrHistogram:
@@ -53,9 +55,20 @@ def percentiles_ms(
     """
     if not histogram.get_total_count():
         return (None,) * len(shares)
-    wanted = [share * 100 for share in shares]
-    found = histogram.get_percentile_to_value_dict(wanted)
-    return tuple(found[percent] / 1000 for percent in wanted)
+    counts = memoryview(histogram.counts).cast("B").cast("Q")
+    found: dict[float, float] = {}
+    block, before = 0, 0
+    for share in sorted(shares):
+        wanted = histogram.get_target_count_at_percentile(share * 100)
+        while before + (inside := sum(counts[block : block + BLOCK])) < wanted:
+            block, before = block + BLOCK, before + inside
+        index, so_far = block, before + counts[block]
+        while so_far < wanted:
+            index += 1
+            so_far += counts[index]
+        highest_us = histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))
+        found[share] = highest_us / 1000
+    return tuple(found[share] for share in shares)
 
 
 def max_ms(histogram: HdrHistogram) -> float | None:

@@ -40,6 +40,7 @@ from harness import (
     command_line,
     contract,
     garbage,
+    live,
     login,
     objectives,
     runfolder,
@@ -128,6 +129,7 @@ class Lifecycle:
         self.vocabulary: Vocabulary = SEED_VOCABULARY
         self.wanted: Objectives | None = None
         self.recorder: Recorder | None = None
+        self.latest: Recorder | None = None
         self.progress: gevent.Greenlet[..., None] | None = None
         self.stopping = False
         self.asked_seed: int | None = None
@@ -180,6 +182,7 @@ class Lifecycle:
             self._guard_host_field(web_ui, environment)
             if web_ui.web_login:
                 login.install(web_ui, self.settings)
+            live.install(web_ui, lambda: self._look(runner), options.web_base_path)
         if isinstance(runner, MasterRunner):
             runner.register_message(FINISHED, self.on_finished_message)
             environment.events.worker_connect.add_listener(self.on_worker_connect)
@@ -214,12 +217,11 @@ class Lifecycle:
         if not isinstance(runner, WorkerRunner):
             self.reported = {}
             if isinstance(runner, MasterRunner):
-                self.took_part = {
-                    node.id for node in runner.clients.all if node.state != STATE_MISSING
-                }
+                self.took_part = _connected(runner)
             assert self.wanted is not None
             with _exit_on_wrong_configuration():
                 self.recorder = Recorder(environment, self.settings, self.wanted, time.time())
+                self.latest = self.recorder
             if options.headless and options.only_summary:
                 self.progress = gevent.spawn(
                     terminal.show_progress, environment, options.run_time, sys.stderr
@@ -245,8 +247,7 @@ class Lifecycle:
             + FINISH_MARGIN_S
         )
         while time.monotonic() < latest:
-            connected = {node.id for node in runner.clients.all if node.state != STATE_MISSING}
-            if not (self.took_part & connected) - self.reported.keys():
+            if not (self.took_part & _connected(runner)) - self.reported.keys():
                 break
             gevent.sleep(POLL_S)
 
@@ -321,6 +322,13 @@ class Lifecycle:
     def on_finished_message(self, msg: Any, **_: object) -> None:
         """Take down what a worker did with its devices and connections."""
         self.reported.setdefault(msg.node_id, msgspec.convert(msg.data, Finished))
+
+    def _look(self, runner: Runner) -> live.Look:
+        """Show the run that goes on, or the last one; a worker that has reported is not lost."""
+        if not isinstance(runner, MasterRunner):
+            return live.Look(self.latest, lost_workers=0)
+        lost = self.took_part - _connected(runner) - self.reported.keys()
+        return live.Look(self.latest, len(lost))
 
     def _cleaned_up(self, environment: Environment) -> DeviceCounts:
         try:
@@ -417,6 +425,10 @@ class Lifecycle:
 def _options(environment: Environment) -> Namespace:
     assert isinstance(environment.parsed_options, Namespace)
     return environment.parsed_options
+
+
+def _connected(runner: MasterRunner) -> set[str]:
+    return {node.id for node in runner.clients.all if node.state != STATE_MISSING}
 
 
 def _connections(environment: Environment) -> ConnectionCounts:

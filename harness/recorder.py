@@ -16,8 +16,8 @@ from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
 from hdrh.histogram import HdrHistogram
 
-from harness import data, figures, histograms, result, runfolder, timeseries
-from harness.figures import Sums
+from harness import data, figures, histograms, result, runfolder, timeseries, verdict
+from harness.figures import RunFigures, Sums
 from harness.meter import Meter
 from harness.objectives import Objectives
 from harness.runfolder import ConnectionCounts, DeviceCounts, Ending, Manifest, Summary
@@ -59,6 +59,7 @@ class Recorder:
         self.environment = environment
         self.started_s = started_s
         self.was_reset = False
+        self.summary: Summary | None = None
         options: Any = environment.parsed_options
         run_id = options.run_id or runfolder.new_run_id()
         self.folder = runfolder.create(settings.results_dir, run_id)
@@ -89,6 +90,8 @@ class Recorder:
         runfolder.write_objectives(self.folder, wanted.text)
         self.wanted = wanted
         self.running = figures.Running(wanted.saturation)
+        self.last_row: Second | None = None
+        self._found: tuple[int, RunFigures] | None = None
         self.locust_files = StatsCSVFileWriter(
             environment, PERCENTILES_TO_REPORT, str(self.folder / "locust")
         )
@@ -126,6 +129,27 @@ class Recorder:
         """Note that from now on there are to be no users."""
         self._stopped = True
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether there are to be no users any more."""
+        return self._stopped
+
+    @property
+    def written_s(self) -> int:
+        """How many seconds of the run are written down: the figures so far are of these."""
+        return self._next - int(self.started_s)
+
+    def so_far(self, lost_workers: int) -> Summary:
+        """Judge the seconds that are written as the end of the run would.
+
+        Args:
+            lost_workers: how many workers took part and are gone.
+        """
+        if self._found is None or self._found[0] != self._next:
+            self._found = self._next, self.running.figures()
+        ending = self._ending(DeviceCounts(), ConnectionCounts(), lost_workers)
+        return verdict.summarize(self.manifest, self._found[1], ending, self.wanted)
+
     def close(
         self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
     ) -> Summary:
@@ -152,20 +176,23 @@ class Recorder:
         host = self.environment.host or ""
         report = report.replace(host, redacted(host)) if host else report
         (self.folder / "locust.html").write_text(report, encoding="utf-8")
+        runfolder.write(self.folder, self._ending(devices, connections, lost_workers))
+        self.summary = result.summarize(self.folder)
+        runfolder.write(self.folder, self.summary)
+        return self.summary
+
+    def _ending(
+        self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
+    ) -> Ending:
         assert self.environment.runner is not None
-        exceptions = sum(row["count"] for row in self.environment.runner.exceptions.values())
-        ending = Ending(
+        return Ending(
             ended_at=runfolder.now(),
             devices=devices,
             connections=connections,
-            exceptions=exceptions,
+            exceptions=sum(row["count"] for row in self.environment.runner.exceptions.values()),
             lost_workers=lost_workers,
             was_reset=self.was_reset,
         )
-        runfolder.write(self.folder, ending)
-        summary = result.summarize(self.folder)
-        runfolder.write(self.folder, summary)
-        return summary
 
     def _keep(self) -> None:
         while True:
@@ -189,6 +216,7 @@ class Recorder:
             row = pending.row(second, users, target)
             self._files.append(row, pending.all_of, pending.failed_of)
             self.running.add(row, pending.sums())
+            self.last_row = row
 
     def _write_csv(self, name: str, write_rows: Callable[[Any], None]) -> None:
         path = self.folder / f"locust_{name}.csv"

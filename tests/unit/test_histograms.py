@@ -33,6 +33,17 @@ def test_percentiles_are_exact_to_three_digits(times_ms: list[float]) -> None:
 
 
 @REPEATABLE
+@given(TIMES_MS, st.permutations([0.0, *SHARES, 1.0]))
+def test_they_are_those_that_the_library_finds(times_ms: list[float], shares: list[float]) -> None:
+    histogram = histograms.of(times_ms)
+    for share, value_ms in zip(shares, histograms.percentiles_ms(histogram, shares), strict=True):
+        if share:  # of 0 the library returns the lower end of the bucket
+            assert value_ms == histogram.get_value_at_percentile(share * 100) / 1000
+        else:
+            assert value_ms == pytest.approx(min(times_ms), rel=0.001, abs=0.0005001)
+
+
+@REPEATABLE
 @given(TIMES_MS, TIMES_MS)
 def test_the_sum_of_two_is_the_histogram_of_both(one: list[float], two: list[float]) -> None:
     together = histograms.of(one)

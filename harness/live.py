@@ -1,0 +1,248 @@
+"""The live page: how the run stands, beside locust's own web UI, while it goes on.
+
+`/verdict` is the page, `/verdict/state` the same as JSON, `/verdict/files/…` what the last run
+left. Locust's UI leads there by the documented ways of extending it: a tab with a table, and a
+link under its downloads.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from locust.web import WebUI
+
+import jinja2
+import msgspec
+from flask import Blueprint, Response, abort, request, send_from_directory, url_for
+from msgspec import Struct
+
+from harness.recorder import Recorder
+from harness.runfolder import SUMMARY, Generator, Summary
+from harness.standing import Standing, standing
+
+FILES = ("report.html", "report.md", "junit.xml", SUMMARY)
+"""What a run leaves for people and for CI; nothing else of its folder is handed out."""
+TAB = "verdict"
+COLUMNS = {"what": "What", "state": "State", "words": "In words"}
+LOCUSTS_STATISTICS = "locust.request_stats"
+
+Phase = Literal["none", "running", "stopping", "over"]
+
+
+class Look(NamedTuple):
+    """The run to look at, the last one when none goes on; and how many of its workers are gone."""
+
+    recorder: Recorder | None
+    lost_workers: int
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """What changes from second to second; the CPU and the lag are those of the last second."""
+
+    elapsed_s: int
+    users: int
+    target_users: int
+    requests_per_s: int | None
+    cpu_percent: float | None
+    lag_ms: float | None
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """All that the page shows; before the first run there is a phase and nothing else.
+
+    `written_s` are the seconds of the run that the figures are of.
+    """
+
+    phase: Phase
+    run_id: str = ""
+    started_at: str = ""
+    host: str = ""
+    standing: Standing | None = None
+    written_s: int = 0
+    steady_s: int = 0
+    requests: int = 0
+    failures: int = 0
+    generator: Generator | None = None
+    carried_users: int | None = None
+    steps: int = 0
+    moment: Moment | None = None
+    files: list[str] = []
+
+
+def install(web_ui: WebUI, look: Callable[[], Look], base_path: str | None) -> None:
+    """Put the page into locust's web UI, behind its login when there is one.
+
+    Args:
+        web_ui: locust's.
+        look: says which run is to be shown.
+        base_path: locust's `--web-base-path`.
+    """
+    assert web_ui.app is not None
+    pages = Blueprint("verdict", __name__, url_prefix=f"{base_path or ''}/verdict")
+    pages.before_request(web_ui.auth_required_if_enabled(lambda: None))
+
+    @pages.get("")
+    def page() -> Response:
+        nonce = secrets.token_urlsafe()
+        answer = Response(render(view(look()), nonce), mimetype="text/html")
+        answer.headers["Content-Security-Policy"] = (
+            "default-src 'none'; connect-src 'self'; img-src 'self'; "
+            f"style-src 'unsafe-inline'; script-src 'nonce-{nonce}'"
+        )
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @pages.get("/state")
+    def state() -> Response:
+        body = msgspec.json.encode(view(look()))
+        headers = {"Cache-Control": "no-store"}
+        return Response(body, mimetype="application/json", headers=headers)
+
+    @pages.get("/files/<name>")
+    def file(name: str) -> Response:
+        recorder = look().recorder
+        if recorder is None or name not in left_by(recorder):
+            abort(404)
+        return send_from_directory(
+            recorder.folder.resolve(),
+            name,
+            as_attachment=True,
+            download_name=f"{recorder.folder.name}-{name}",
+            max_age=0,
+        )
+
+    web_ui.app.register_blueprint(pages)
+    _add_tab(web_ui, look)
+
+
+def _add_tab(web_ui: WebUI, look: Callable[[], Look]) -> None:
+    """Show the same in a tab of locust's UI, which takes its rows along with the statistics."""
+    assert web_ui.app is not None
+    structure = [{"key": key, "title": title} for key, title in COLUMNS.items()]
+    web_ui.template_args |= {
+        "extended_tabs": [{"title": "Verdict", "key": TAB}],
+        "extended_tables": [{"key": TAB, "structure": structure}],
+        "extended_csv_files": [{"href": "./verdict", "title": "Verdict: live page and files"}],
+    }
+
+    @web_ui.app.after_request
+    def add_rows(response: Response) -> Response:
+        if request.endpoint == LOCUSTS_STATISTICS and response.is_json:
+            address = url_for("verdict.page", _external=True)
+            rows = tab_rows(view(look()), address)
+            statistics = {**response.get_json(), "extended_stats": [{"key": TAB, "data": rows}]}
+            response.set_data(json.dumps(statistics))
+        return response
+
+
+def left_by(recorder: Recorder) -> list[str]:
+    """Return the names of the files that a run left and that are handed out."""
+    if recorder.summary is None:
+        return []
+    return _existing(recorder.folder)
+
+
+def _existing(folder: Path) -> list[str]:
+    return [name for name in FILES if (folder / name).is_file()]
+
+
+def view(look: Look) -> View:
+    """Look at a run."""
+    recorder = look.recorder
+    if recorder is None:
+        return View(phase="none")
+    if recorder.summary is not None:
+        return shown(recorder, recorder.summary, "over", None)
+    runner, row = recorder.environment.runner, recorder.last_row
+    assert runner is not None
+    moment = Moment(
+        elapsed_s=max(int(time.time() - recorder.started_s), 0),
+        users=runner.user_count,
+        target_users=0 if recorder.is_stopping else runner.target_user_count,
+        requests_per_s=row.requests if row else None,
+        cpu_percent=row.cpu_percent if row else None,
+        lag_ms=row.lag_ms if row else None,
+    )
+    phase: Phase = "stopping" if recorder.is_stopping else "running"
+    return shown(recorder, recorder.so_far(look.lost_workers), phase, moment)
+
+
+def shown(recorder: Recorder, summary: Summary, phase: Phase, moment: Moment | None) -> View:
+    """Return what is shown of a run that has begun."""
+    whole_run = summary.total.whole_run
+    return View(
+        phase=phase,
+        run_id=summary.run_id,
+        started_at=recorder.manifest.started_at,
+        host=recorder.manifest.host,
+        standing=standing(summary, is_over=phase == "over"),
+        written_s=int(summary.duration_s) if phase == "over" else recorder.written_s,
+        steady_s=int(summary.steady_s),
+        requests=whole_run.requests,
+        failures=whole_run.failures,
+        generator=summary.generator,
+        carried_users=summary.carried_users,
+        steps=len(summary.steps),
+        moment=moment,
+        files=left_by(recorder),
+    )
+
+
+def tab_rows(view: View, address: str) -> list[dict[str, str]]:
+    """Return the rows of the tab in locust's UI.
+
+    Args:
+        view: what is to be shown.
+        address: of the page, which shows more.
+    """
+    found = view.standing
+    if found is None:
+        return []
+    until = f"up to {clock(view.written_s)}; more at {address}"
+    lines = [
+        ("verdict", found.headline, until),
+        *(
+            (line.what, line.word, f"{line.value} (limit {line.limit})")
+            for line in found.objectives
+        ),
+        *((f"valid: {rule.name}", rule.word, rule.sentence) for rule in found.rules),
+    ]
+    return [dict(zip(COLUMNS, line, strict=True)) for line in lines]
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as minutes and seconds, from an hour on with hours."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def count(number: int) -> str:
+    """Write a number with a narrow space between its thousands."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # whatever its name ends with
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {"clock": clock, "count": count}
+    environment.filters.update(filters)
+    return environment
+
+
+_TEMPLATE = _environment().get_template("live.html.jinja")
+
+
+def render(view: View, nonce: str) -> str:
+    """Return the page; its script carries the nonce, so that no other runs."""
+    return _TEMPLATE.render(view=view, nonce=nonce)
