@@ -8,7 +8,7 @@ Seven floors, each importing only from those below it:
 * second: `session`, `clients`, `figures`, `health`, `statistics`
 * third: `user`, `cleanup`, `meter`, `verdict`
 * fourth: `result`
-* fifth: `recorder`
+* fifth: `recorder`, `report`
 * top: `lifecycle`, `__main__`
 """
 

@@ -147,6 +147,10 @@ class Running:
         else:
             self._end_stretch()
 
+    def whole(self) -> Sums:
+        """Return the sums of the whole run so far."""
+        return self._whole
+
     def steady(self) -> Sums:
         """Return the sums of the steady state so far."""
         steady = Sums()

@@ -1,0 +1,412 @@
+"""The charts of the page, which say their numbers under the pointer; by plotly.
+
+They are made in the light colours; the page puts the dark ones in their place where it is dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+from msgspec import Struct
+from plotly.subplots import make_subplots
+
+from harness.objectives import TOTAL
+from harness.report import tables
+from harness.report.charts import (
+    COLOURS,
+    FAR,
+    NAMES,
+    PERCENTILES,
+    limit_label,
+    rows_of,
+    short,
+    time_objectives,
+)
+from harness.report.material import Material
+from harness.report.palette import DASHES, LIGHT
+from harness.runfolder import Objective
+
+LINES = {"p50_ms": "solid", "p95_ms": "dash", "p99_ms": "dot"}
+SYMBOLS = {"p50_ms": "circle", "p95_ms": "square", "p99_ms": "diamond", "max_ms": "line-ns"}
+SHARES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
+NO_HOVER: dict[str, Any] = {"hoverinfo": "skip", "hovertemplate": None}
+
+
+class Plot(Struct, frozen=True, kw_only=True):
+    """A chart of the page.
+
+    Attributes:
+        id: in the page.
+        title: above it.
+        description: what it shows, for who cannot see it.
+        height_px: on the page.
+        figure: as plotly's JSON.
+    """
+
+    id: str
+    title: str
+    description: str
+    height_px: int
+    figure: str
+
+
+def plots(material: Material) -> list[Plot]:
+    """Return the charts of a run; none when nothing was measured."""
+    if not material.distributions:
+        return []
+    stretch, total = material.stretch, material.summary.total
+    figures = total.steady if total.steady and total.steady.requests else total.whole_run
+    said = (
+        f"median {tables.time_ms(figures.p50_ms)} ms, p95 {tables.time_ms(figures.p95_ms)} ms, "
+        f"p99 {tables.time_ms(figures.p99_ms)} ms"
+    )
+    rows = len(rows_of(material))
+    return [
+        Plot(
+            id="over-time",
+            title="Over time",
+            description="Line charts over time: requests and failures per second "
+            f"({figures.requests_per_s:.1f} requests/s on average), median and 95th percentile of "
+            f"the response times, and users. The {stretch}: {said}.",
+            height_px=620,
+            figure=_json(_over_time(material)),
+        ),
+        Plot(
+            id="distribution",
+            title=f"Response times by percentile, {stretch}",
+            description=f"Line chart of response times up to the 99.99th percentile: {said}.",
+            height_px=440,
+            figure=_json(_distribution(material)),
+        ),
+        Plot(
+            id="heat-map",
+            title="Response times of all requests over time",
+            description="Heat map: how many requests took how long, over time.",
+            height_px=400,
+            figure=_json(_heat_map(material)),
+        ),
+        Plot(
+            id="by-endpoint",
+            title=f"Response times by endpoint, {stretch}",
+            description="Median, p95, p99 and maximum of each endpoint; the same numbers are in "
+            "the table of endpoints.",
+            height_px=110 + 40 * rows,
+            figure=_json(_by_endpoint(material)),
+        ),
+        Plot(
+            id="health",
+            title="The generator itself",
+            description="CPU of the generator in percent of a core, and how late its event loop "
+            "was in ms, over time; a table below has both.",
+            height_px=330,
+            figure=_json(_health(material)),
+        ),
+    ]
+
+
+def _over_time(material: Material) -> go.Figure:
+    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, x_title=None)
+    points = material.points
+    at = [point.at_s for point in points]
+    rates = [
+        ("requests/s", [point.requests_per_s for point in points], LIGHT.good, "solid"),
+        ("failures/s", [point.failures_per_s for point in points], LIGHT.failure, "dash"),
+    ]
+    for name, values, colour, dash in rates:
+        figure.add_trace(_line(at, values, name, colour, dash, "%{y:.4~g}"), 1, 1)
+    for key in ("p50_ms", "p95_ms"):
+        values = [getattr(point, key) for point in points]
+        line = _line(at, values, NAMES[key], COLOURS[key], LINES[key], "%{y:.3~g} ms")
+        figure.add_trace(line, 2, 1)
+    users: list[float | None] = [point.users for point in points]
+    figure.add_trace(_line(at, users, "users", LIGHT.users, "solid", "%{y}"), 3, 1)
+    for row, keys in ((1, ("requests_per_s",)), (2, tuple(COLOURS))):
+        _limits(figure, material, keys, row)
+    _bands(figure, material, rows=3)
+    for row, title in enumerate(("per second", "ms", "users"), 1):
+        figure.update_yaxes(title_text=title, rangemode="tozero", row=row, col=1)
+    _time_axis(figure, material, row=3)
+    return _finished(figure, hovermode="x unified")
+
+
+def _distribution(material: Material) -> go.Figure:
+    figure = go.Figure()
+    for number, each in enumerate(material.distributions):
+        is_total = each.scope == TOTAL
+        colour = LIGHT.good if is_total else LIGHT.scopes[(number - 1) % len(LIGHT.scopes)]
+        dash = "solid" if is_total else DASHES[(number - 1) % len(DASHES)]
+        line = _line(
+            [1 / (1 - share) for share, _ in each.curve],
+            [time for _, time in each.curve],
+            *(_name(each.scope), colour, dash, "%{customdata} %: %{y:.3~g} ms"),
+        )
+        line.line.width = 3 if is_total else 1.6
+        line.customdata = [f"{share * 100:.4g}" for share, _ in each.curve]
+        figure.add_trace(line)
+    for objective in time_objectives(material, TOTAL):
+        if objective.key in SHARES:
+            figure.add_trace(
+                go.Scatter(
+                    x=[1 / (1 - SHARES[objective.key])],
+                    y=[objective.limit],
+                    mode="markers",
+                    marker={"symbol": "triangle-down", "size": 12, "color": _colour(objective)},
+                    name=limit_label(objective),
+                    hovertemplate="%{fullData.name}<extra></extra>",
+                )
+            )
+    figure.update_xaxes(
+        type="log",
+        range=[0, 4],
+        tickvals=[1 / (1 - share) for share in PERCENTILES],
+        ticktext=[f"{share * 100:.4g} %" for share in PERCENTILES],
+        title_text="percentile",
+    )
+    _logarithmic_ms(figure.update_yaxes)
+    return _finished(figure, hovermode="closest")
+
+
+def _heat_map(material: Material) -> go.Figure:
+    found = material.heat_map
+    most = max(max(row) for row in found.counts)
+    top = max(math.log10(most), 0.3)
+    ticks = [each for each in (1, 3, 10, 30, 100, 300, 1000, 3000, 10**4, 10**5) if each <= most]
+    colours = LIGHT.heat[1:]
+    figure = go.Figure(
+        go.Heatmap(
+            x=[column * found.width_s for column in range(len(found.counts[0]) + 1)],
+            y=[_rounded(edge) for edge in found.edges_ms],
+            z=[[math.log10(n) if n else None for n in row] for row in found.counts],
+            customdata=found.counts,
+            zmin=0,
+            zmax=top,
+            colorscale=[[n / (len(colours) - 1), colour] for n, colour in enumerate(colours)],
+            colorbar={
+                "title": {"text": f"requests<br>per {tables.clock(found.width_s)}"},
+                "tickvals": [math.log10(tick) for tick in ticks],
+                "ticktext": [tables.count(tick) for tick in ticks],
+                "thickness": 12,
+                "outlinewidth": 0,
+            },
+            hovertemplate="%{customdata} requests<br>about %{y:.3~g} ms<br>at %{x} s"
+            "<extra></extra>",
+            hoverongaps=False,
+        )
+    )
+    for objective in time_objectives(material, TOTAL):
+        if objective.limit <= found.edges_ms[-1] * FAR:
+            figure.add_hline(
+                y=objective.limit,
+                line={"color": _colour(objective), "dash": "dash", "width": 1.5},
+                annotation={"text": limit_label(objective), "font": {"size": 11}},
+                annotation_position="top right",
+            )
+    _time_axis(figure, material, row=None)
+    _logarithmic_ms(figure.update_yaxes)
+    figure.update_xaxes(showgrid=False)
+    figure.update_yaxes(showgrid=False)
+    return _finished(figure, hovermode="closest")
+
+
+def _by_endpoint(material: Material) -> go.Figure:
+    figure, rows = go.Figure(), rows_of(material)
+    names = [_name(scope) for scope, _ in rows]
+    for place, (_, figures) in enumerate(rows):
+        figure.add_trace(
+            go.Scatter(
+                x=[figures.p50_ms, figures.max_ms],
+                y=[place, place],
+                mode="lines",
+                line={"color": LIGHT.muted, "width": 1},
+                showlegend=False,
+                **NO_HOVER,
+            )
+        )
+    for key, symbol in SYMBOLS.items():
+        figure.add_trace(
+            go.Scatter(
+                x=[getattr(each, key) for _, each in rows],
+                y=list(range(len(rows))),
+                mode="markers",
+                name=key.removesuffix("_ms"),
+                marker={
+                    **{"symbol": symbol, "size": 9, "color": COLOURS[key]},
+                    "line": {"width": 2 if key == "max_ms" else 0, "color": COLOURS[key]},
+                },
+                customdata=names,
+                hovertemplate="%{customdata}<br>%{fullData.name} %{x:.3~g} ms<extra></extra>",
+            )
+        )
+    limits = [
+        (place, each)
+        for place, (scope, _) in enumerate(rows)
+        for each in time_objectives(material, scope)
+    ]
+    for missed in (False, True):
+        some = [(place, each) for place, each in limits if each.met is not missed]
+        colours = [LIGHT.failure if missed else _colour(each) for _, each in some]
+        if not some:
+            continue
+        figure.add_trace(
+            go.Scatter(
+                x=[each.limit for _, each in some],
+                y=[place for place, _ in some],
+                mode="markers",
+                name="objective missed" if missed else "objective met",
+                marker={
+                    **{"symbol": "line-ns", "size": 22, "color": colours},
+                    "line": {"width": 3, "color": colours},
+                },
+                customdata=[each.key.removesuffix("_ms") for _, each in some],
+                hovertemplate="%{fullData.name}: %{customdata} ≤ %{x:.4~g} ms<extra></extra>",
+            )
+        )
+    _logarithmic_ms(figure.update_xaxes)
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=names,
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+    )
+    return _finished(figure, hovermode="closest")
+
+
+def _health(material: Material) -> go.Figure:
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08)
+    points = material.points
+    at = [point.at_s for point in points]
+    cpu = [point.cpu_percent for point in points]
+    lag = [point.lag_ms for point in points]
+    figure.add_trace(_line(at, cpu, "CPU, % of a core", LIGHT.good, "solid", "%{y:.3~g}"), 1, 1)
+    figure.add_trace(_line(at, lag, "event loop late", LIGHT.p99, "dash", "%{y:.3~g} ms"), 2, 1)
+    _bands(figure, material, rows=2)
+    figure.update_yaxes(title_text="CPU, %", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="ms", rangemode="tozero", row=2, col=1)
+    _time_axis(figure, material, row=2)
+    return _finished(figure, hovermode="x unified")
+
+
+def _line(
+    x: Sequence[float],
+    y: Sequence[float | None],
+    name: str,
+    colour: str,
+    dash: str,
+    hover: str,
+) -> go.Scatter:
+    return go.Scatter(
+        x=[_rounded(value) for value in x],
+        y=[_rounded(value) for value in y],
+        name=name,
+        mode="lines" if len(x) > 1 else "markers",
+        line={"color": colour, "dash": dash, "width": 2},
+        hovertemplate=f"{hover}<extra>%{{fullData.name}}</extra>",
+    )
+
+
+def _limits(figure: go.Figure, material: Material, keys: Sequence[str], row: int) -> None:
+    """Draw the objectives of all requests that leave the lines readable."""
+    traces = [each for each in figure.data if each.yaxis == f"y{row if row > 1 else ''}"]
+    highest = max((value for each in traces for value in each.y if value is not None), default=0)
+    ends = [0, material.points[-1].at_s]
+    for objective in material.summary.objectives:
+        if objective.scope != TOTAL or objective.key not in keys:
+            continue
+        fits = objective.limit <= highest * FAR
+        name = limit_label(objective) + ("" if fits else ", above the chart")
+        limits: list[float | None] = [objective.limit if fits else None] * 2
+        line = _line(ends, limits, name, _colour(objective), "dot", "")
+        line.update(line={"width": 1.5}, **NO_HOVER)
+        figure.add_trace(line, row, 1)
+
+
+def _bands(figure: go.Figure, material: Material, rows: int) -> None:
+    """Shade the steady state behind all charts, and name the shade once."""
+    if not material.bands:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name="steady state",
+            marker={"symbol": "square", "size": 12, "color": LIGHT.band},
+            **NO_HOVER,
+        ),
+        rows,
+        1,
+    )
+    for band in material.bands:
+        figure.add_shape(
+            type="rect",
+            xref="x",
+            yref="paper",
+            **{"x0": band.first_s, "x1": band.end_s, "y0": 0, "y1": 1},
+            **{"fillcolor": LIGHT.band, "line": {"width": 0}, "layer": "below"},
+        )
+
+
+def _time_axis(figure: go.Figure, material: Material, row: int | None) -> None:
+    title = "seconds since the start"
+    if material.width_s > 1:
+        title += (
+            f"; a point is {tables.clock(material.width_s)}:<br>mean rates, percentiles of all "
+            "its requests"
+        )
+    place = {} if row is None else {"row": row, "col": 1}
+    figure.update_xaxes(title_text=title, **place)
+    figure.update_xaxes(range=[0, material.points[-1].at_s + material.width_s], zeroline=False)
+
+
+def _logarithmic_ms(update: Any) -> None:
+    update(type="log", title_text="ms, logarithmic", dtick="D2", tickformat=",~g")
+
+
+def _finished(figure: go.Figure, hovermode: str) -> go.Figure:
+    """Give a figure the looks that all have."""
+    figure.update_layout(
+        template="none",
+        autosize=True,
+        hovermode=hovermode,
+        hoverdistance=30,
+        paper_bgcolor=LIGHT.paper,
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12, "color": LIGHT.text},
+        hoverlabel={
+            "bgcolor": LIGHT.paper,
+            "bordercolor": LIGHT.muted,
+            "font": {"color": LIGHT.text},
+            "namelength": -1,
+        },
+        legend={"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom"},
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        separators=".\N{NARROW NO-BREAK SPACE}",
+    )
+    axis = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.muted, "automargin": True}
+    figure.update_xaxes(**axis, zeroline=False, ticks="outside", tickcolor=LIGHT.muted)
+    figure.update_yaxes(**axis, zeroline=False)
+    return figure
+
+
+def _json(figure: go.Figure) -> str:
+    text: str = figure.to_json(validate=True, pretty=False, remove_uids=True)
+    return text
+
+
+def _colour(objective: Objective) -> str:
+    return COLOURS.get(objective.key, LIGHT.good)
+
+
+def _name(text: str) -> str:
+    """Return a name as plotly shows it: it takes a few HTML tags, which no name may bring in."""
+    return escape(short(text), quote=False)
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return a value with five digits: the page grows by what nobody sees."""
+    return None if value is None else float(f"{value:.5g}")
