@@ -15,9 +15,9 @@ Inside, each module imports only from those named before it:
 * `page`: `report.html`
 * `markdown`: `report.md`
 * `junit`: `junit.xml`
-* `drawing`: all of them into the folder
+* `writing`: all of them into the folder
 """
 
-from harness.report.drawing import draw
+from harness.report.writing import draw
 
 __all__ = ["draw"]

@@ -78,7 +78,7 @@ def overview(material: Material) -> Figure:
     panels: Any = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 2))
     rates, times, users = panels
     points = material.points
-    at = [point.at_s + material.width_s / 2 for point in points]
+    at = [point.at_s for point in points]
     failures = [point.failures_per_s for point in points]
     rates.plot(at, [point.requests_per_s for point in points], color=LIGHT.good, label="requests")
     rates.plot(at, failures, color=LIGHT.failure, linestyle=DASHES["p95_ms"], label="failures")
@@ -250,20 +250,25 @@ def time_objectives(material: Material, scope: str) -> list[Objective]:
 
 
 def _limits(axes: Any, material: Material, keys: Sequence[str]) -> None:
-    """Draw the objectives of all requests that fit, and name those that do not."""
-    highest = max(axes.get_ylim()[1], 1e-9)
-    above = []
-    for each in material.summary.objectives:
-        if each.scope != TOTAL or each.key not in keys:
-            continue
-        if each.limit > highest * FAR:
-            above.append(limit_label(each).removeprefix("objective "))
-            continue
+    fitting, above = fitting_limits(material, keys, axes.get_ylim()[1])
+    for each in fitting:
         colour = COLOURS.get(each.key, LIGHT.good)
-        style = {"color": colour, "linestyle": "--", "linewidth": 1.1}
+        style = {"color": colour, "linestyle": ":", "linewidth": 1.4}
         axes.axhline(each.limit, **style, label=limit_label(each))
     if above:
-        axes.plot([], [], linestyle="", label=f"above the chart: objective {', '.join(above)}")
+        axes.plot([], [], color=LIGHT.muted, linestyle=":", linewidth=1.4, label=above)
+
+
+def fitting_limits(
+    material: Material, keys: Sequence[str], highest: float
+) -> tuple[list[Objective], str]:
+    """Return the objectives of all requests to draw, and a name for those too far above."""
+    found = [
+        each for each in material.summary.objectives if each.scope == TOTAL and each.key in keys
+    ]
+    above = [each for each in found if each.limit > max(highest, 1e-9) * FAR]
+    named = ", ".join(limit_label(each).removeprefix("objective ") for each in above)
+    return [each for each in found if each not in above], named and f"far above: {named}"
 
 
 def limit_label(objective: Objective) -> str:

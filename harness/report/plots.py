@@ -21,6 +21,7 @@ from harness.report.charts import (
     FAR,
     NAMES,
     PERCENTILES,
+    fitting_limits,
     limit_label,
     rows_of,
     short,
@@ -34,6 +35,10 @@ LINES = {"p50_ms": "solid", "p95_ms": "dash", "p99_ms": "dot"}
 SYMBOLS = {"p50_ms": "circle", "p95_ms": "square", "p99_ms": "diamond", "max_ms": "line-ns"}
 SHARES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 NO_HOVER: dict[str, Any] = {"hoverinfo": "skip", "hovertemplate": None}
+LEGEND = {
+    **{"orientation": "h", "x": 0, "xanchor": "left", "yanchor": "bottom", "entrywidth": 0},
+    **{"bgcolor": "rgba(0,0,0,0)", "itemsizing": "trace"},
+}
 
 
 class Plot(Struct, frozen=True, kw_only=True):
@@ -99,17 +104,17 @@ def plots(material: Material) -> list[Plot]:
         ),
         Plot(
             id="health",
-            title="The generator itself",
+            title="The generator over time",
             description="CPU of the generator in percent of a core, and how late its event loop "
-            "was in ms, over time; a table below has both.",
-            height_px=330,
+            "was in ms, over time; the table has both.",
+            height_px=360,
             figure=_json(_health(material)),
         ),
     ]
 
 
 def _over_time(material: Material) -> go.Figure:
-    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, x_title=None)
+    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.1)
     points = material.points
     at = [point.at_s for point in points]
     rates = [
@@ -130,7 +135,7 @@ def _over_time(material: Material) -> go.Figure:
     for row, title in enumerate(("per second", "ms", "users"), 1):
         figure.update_yaxes(title_text=title, rangemode="tozero", row=row, col=1)
     _time_axis(figure, material, row=3)
-    return _finished(figure, hovermode="x unified")
+    return _with_legends(_finished(figure, hovermode="x unified"), rows=3)
 
 
 def _distribution(material: Material) -> go.Figure:
@@ -161,7 +166,7 @@ def _distribution(material: Material) -> go.Figure:
             )
     figure.update_xaxes(
         type="log",
-        range=[0, 4],
+        range=[0, 4.03],
         tickvals=[1 / (1 - share) for share in PERCENTILES],
         ticktext=[f"{share * 100:.4g} %" for share in PERCENTILES],
         title_text="percentile",
@@ -186,7 +191,10 @@ def _heat_map(material: Material) -> go.Figure:
             zmax=top,
             colorscale=[[n / (len(colours) - 1), colour] for n, colour in enumerate(colours)],
             colorbar={
-                "title": {"text": f"requests<br>per {tables.clock(found.width_s)}"},
+                "title": {
+                    "text": f"requests per {tables.clock(found.width_s)}",
+                    "side": "right",
+                },
                 "tickvals": [math.log10(tick) for tick in ticks],
                 "ticktext": [tables.count(tick) for tick in ticks],
                 "thickness": 12,
@@ -265,7 +273,7 @@ def _by_endpoint(material: Material) -> go.Figure:
                 hovertemplate="%{fullData.name}: %{customdata} ≤ %{x:.4~g} ms<extra></extra>",
             )
         )
-    _logarithmic_ms(figure.update_xaxes)
+    _logarithmic_ms(figure.update_xaxes, dtick="1")
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=names,
@@ -277,7 +285,7 @@ def _by_endpoint(material: Material) -> go.Figure:
 
 
 def _health(material: Material) -> go.Figure:
-    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08)
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.16)
     points = material.points
     at = [point.at_s for point in points]
     cpu = [point.cpu_percent for point in points]
@@ -288,7 +296,7 @@ def _health(material: Material) -> go.Figure:
     figure.update_yaxes(title_text="CPU, %", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="ms", rangemode="tozero", row=2, col=1)
     _time_axis(figure, material, row=2)
-    return _finished(figure, hovermode="x unified")
+    return _with_legends(_finished(figure, hovermode="x unified"), rows=2)
 
 
 def _line(
@@ -313,16 +321,15 @@ def _limits(figure: go.Figure, material: Material, keys: Sequence[str], row: int
     """Draw the objectives of all requests that leave the lines readable."""
     traces = [each for each in figure.data if each.yaxis == f"y{row if row > 1 else ''}"]
     highest = max((value for each in traces for value in each.y if value is not None), default=0)
-    ends = [0, material.points[-1].at_s]
-    for objective in material.summary.objectives:
-        if objective.scope != TOTAL or objective.key not in keys:
-            continue
-        fits = objective.limit <= highest * FAR
-        name = limit_label(objective) + ("" if fits else ", above the chart")
-        limits: list[float | None] = [objective.limit if fits else None] * 2
-        line = _line(ends, limits, name, _colour(objective), "dot", "")
+    ends = [0, material.points[-1].at_s + material.width_s]
+    fitting, above = fitting_limits(material, keys, highest)
+    for objective in fitting:
+        limits: list[float | None] = [objective.limit] * 2
+        line = _line(ends, limits, limit_label(objective), _colour(objective), "dot", "")
         line.update(line={"width": 1.5}, **NO_HOVER)
         figure.add_trace(line, row, 1)
+    if above:
+        figure.add_trace(_line(ends, [None, None], above, LIGHT.muted, "dot", ""), row, 1)
 
 
 def _bands(figure: go.Figure, material: Material, rows: int) -> None:
@@ -335,7 +342,10 @@ def _bands(figure: go.Figure, material: Material, rows: int) -> None:
             y=[None],
             mode="markers",
             name="steady state",
-            marker={"symbol": "square", "size": 12, "color": LIGHT.band},
+            marker={
+                **{"symbol": "square", "size": 12, "color": LIGHT.band},
+                "line": {"width": 1, "color": LIGHT.muted},
+            },
             **NO_HOVER,
         ),
         rows,
@@ -363,8 +373,8 @@ def _time_axis(figure: go.Figure, material: Material, row: int | None) -> None:
     figure.update_xaxes(range=[0, material.points[-1].at_s + material.width_s], zeroline=False)
 
 
-def _logarithmic_ms(update: Any) -> None:
-    update(type="log", title_text="ms, logarithmic", dtick="D2", tickformat=",~g")
+def _logarithmic_ms(update: Any, dtick: str = "D2") -> None:
+    update(type="log", title_text="ms, logarithmic", dtick=dtick, tickformat=",~g")
 
 
 def _finished(figure: go.Figure, hovermode: str) -> go.Figure:
@@ -383,14 +393,24 @@ def _finished(figure: go.Figure, hovermode: str) -> go.Figure:
             "font": {"color": LIGHT.text},
             "namelength": -1,
         },
-        legend={"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom"},
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={**LEGEND, "y": 1.01},
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
         separators=".\N{NARROW NO-BREAK SPACE}",
     )
     axis = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.muted, "automargin": True}
     figure.update_xaxes(**axis, zeroline=False, ticks="outside", tickcolor=LIGHT.muted)
     figure.update_yaxes(**axis, zeroline=False)
     return figure
+
+
+def _with_legends(figure: go.Figure, rows: int) -> go.Figure:
+    """Give each of several charts in a figure its own legend, above it."""
+    for trace in figure.data:
+        trace.legend = f"legend{trace.yaxis[1:]}"
+    for row in range(2, rows + 1):
+        top = figure.layout[f"yaxis{row}"].domain[1]
+        figure.update_layout({f"legend{row}": {**LEGEND, "y": top}})
+    return figure.update_layout(legend={"y": 1.0})
 
 
 def _json(figure: go.Figure) -> str:

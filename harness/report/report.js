@@ -7,7 +7,9 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const print = window.matchMedia("print");
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const narrow = window.matchMedia("(max-width: 40rem)");
   const PAPER_WIDTH = 680;
+  const PAPER_HEIGHT = 480;
 
   const coloured = (value, isDark) => {
     if (typeof value === "string") return isDark ? (darkOf[value] ?? value) : value;
@@ -22,11 +24,15 @@
     for (const [id, figure] of Object.entries(figures)) {
       const place = document.getElementById(`plot-${id}`);
       const { data, layout } = coloured(figure, dark.matches && !onPaper);
-      layout.height = place.clientHeight;
-      if (onPaper) layout.width = PAPER_WIDTH;
+      layout.height = Number(place.dataset.height);
+      if (onPaper) {
+        layout.width = PAPER_WIDTH;
+        layout.height = Math.min(layout.height, PAPER_HEIGHT);
+      }
       if (still.matches) layout.transition = { duration: 0 };
       Plotly.react(place, data, layout, {
         displaylogo: false,
+        displayModeBar: narrow.matches ? false : "hover",
         responsive: !onPaper,
         modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       });
