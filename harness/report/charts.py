@@ -15,6 +15,7 @@ from matplotlib import font_manager, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.objectives import TOTAL
@@ -31,6 +32,7 @@ MARKERS = {"p50_ms": "o", "p95_ms": "s", "p99_ms": "D", "max_ms": "|"}
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 FAR = 3.0
 """An objective so many times above all that was measured would flatten the lines to read."""
+LONGEST = 40
 PERCENTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 STYLE = {
@@ -102,7 +104,7 @@ def overview(material: Material) -> Figure:
         axes.set_ylim(0, max(axes.get_ylim()[1] * 1.03, 1.0))
         for line in axes.get_lines()[:2]:  # one second alone makes no line
             line.set_marker("o" if len(points) == 1 else "")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=4, borderaxespad=0.1)
+        _legend_above(axes)
         if not any(point.requests_per_s for point in points):
             _no_samples(axes)
     _time_axis(users, material)
@@ -148,7 +150,11 @@ def distribution(material: Material) -> Figure:
     handles, labels = axes.get_legend_handles_labels()
     lines = len(material.distributions)
     order = [*reversed(range(lines)), *range(lines, len(labels))]
-    axes.legend([handles[i] for i in order], [labels[i] for i in order], loc="upper left")
+    figure.legend(
+        [handles[place] for place in order],
+        [labels[place] for place in order],
+        loc="outside right upper",
+    )
     return figure
 
 
@@ -156,7 +162,7 @@ def heat_map(material: Material) -> Figure:
     """Draw how many requests took how long, over time."""
     figure = _figure(10, 4.8)
     axes: Any = figure.subplots()
-    axes.set_title("Response times of all requests over time")
+    axes.set_title("All response times over time")
     axes.set_ylabel("ms, logarithmic")
     axes.grid(False)
     found = material.heat_map
@@ -178,11 +184,12 @@ def heat_map(material: Material) -> Figure:
         if objective.limit <= found.edges_ms[-1] * FAR:
             axes.axhline(
                 objective.limit,
-                **{"color": COLOURS[objective.key], "linestyle": "--", "linewidth": 1.1},
+                **{"color": COLOURS[objective.key], "linestyle": "--", "linewidth": 1.2},
+                path_effects=[withStroke(linewidth=3, foreground=LIGHT.paper)],
                 label=limit_label(objective),
             )
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=4, borderaxespad=0.1)
+        _legend_above(axes)
     bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
     _plain_logarithm(bar.ax.yaxis)
     bar.outline.set_visible(False)
@@ -214,22 +221,29 @@ def endpoints(material: Material) -> Figure:
             range(len(rows)),
             **{"marker": marker, "markersize": 11 if marker == "|" else 6, "linestyle": ""},
             **{"color": COLOURS[key], "markeredgewidth": 1.8 if marker == "|" else 0.5},
-            label="max" if key == "max_ms" else key.removesuffix("_ms"),
+            label=key.removesuffix("_ms"),
         )
+    axes.plot(
+        *([], []),
+        **{"marker": "|", "linestyle": "", "markersize": 13, "markeredgewidth": 2.2},
+        **{"color": LIGHT.muted, "label": "objective (✗ missed)"},
+    )
     for place, (scope, _) in enumerate(rows):
-        for each in time_objectives(material, scope):
+        limits = sorted(time_objectives(material, scope), key=lambda each: each.limit)
+        for number, each in enumerate(limits):
             colour = COLOURS[each.key] if each.met else LIGHT.failure
-            axes.plot([each.limit] * 2, [place - 0.32, place + 0.32], color=colour, linewidth=2.2)
+            axes.plot([each.limit] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=2.2)
+            side = 1 if number % 2 else -1  # in turn, since two may be close to each other
             axes.annotate(
                 f"{each.key.removesuffix('_ms')} ≤ {tables.number(each.limit)}"
-                + ("" if each.met else " missed"),
-                (each.limit, place - 0.32),
-                **{"xytext": (0, 1), "textcoords": "offset points", "fontsize": 7},
-                **{"ha": "center", "va": "bottom", "color": colour},
+                + ("" if each.met else " ✗"),
+                (each.limit, place + 0.3 * side),
+                **{"xytext": (0, -side), "textcoords": "offset points", "fontsize": 7},
+                **{"ha": "center", "va": "top" if side > 0 else "bottom", "color": colour},
             )
     axes.margins(x=0.06)
     _plain_logarithm(axes.xaxis)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=4, borderaxespad=0.1)
+    _legend_above(axes)
     return figure
 
 
@@ -247,6 +261,18 @@ def time_objectives(material: Material, scope: str) -> list[Objective]:
     return [
         each for each in material.summary.objectives if each.scope == scope and each.key in COLOURS
     ]
+
+
+def _legend_above(axes: Any) -> None:
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 0.99),
+        ncols=5,
+        borderaxespad=0.1,
+        columnspacing=1.3,
+        handlelength=1.9,
+        handletextpad=0.6,
+    )
 
 
 def _limits(axes: Any, material: Material, keys: Sequence[str]) -> None:
@@ -317,7 +343,7 @@ def _no_samples(axes: Any) -> None:
 def short(name: str) -> str:
     """Return a name in one line that leaves room for the chart."""
     line = " ".join(name.split())
-    return line if len(line) <= 48 else f"{line[:47]}…"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def _figure(width: float, height: float) -> Figure:

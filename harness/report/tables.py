@@ -15,6 +15,7 @@ MEANINGS = {
     "fail": "the run is valid and missed objectives",
     "invalid": "the measurement cannot be believed",
 }
+KEYS = {"requests_per_s": "rate", "fail_ratio": "failures"}
 LIMITS = {"requests_per_s": ("≥", "/s"), "fail_ratio": ("≤", "%")}
 
 
@@ -129,7 +130,7 @@ def objectives(material: Material) -> Table:
         sign, unit = LIMITS.get(each.key, ("≤", "ms"))
         scale = 100 if unit == "%" else 1
         value = NONE if each.value is None else number(each.value * scale)
-        name = "failures" if unit == "%" else each.key.rsplit("_", 1)[0].replace("_per", "")
+        name = KEYS.get(each.key, each.key.removesuffix("_ms"))
         limit = f"{sign} {number(each.limit * scale)} {unit}"
         marks.append("met" if each.met else "missed")
         unit = unit if each.value is not None else ""
