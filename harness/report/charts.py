@@ -33,6 +33,7 @@ LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2,
 FAR = 3.0
 """An objective so many times above all that was measured would flatten the lines to read."""
 LONGEST = 40
+MANY = 400
 PERCENTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 STYLE = {
@@ -102,12 +103,13 @@ def overview(material: Material) -> Figure:
             label = "steady state" if number == 0 and axes is users else None
             axes.axvspan(band.first_s, band.end_s, color=LIGHT.band, zorder=0, label=label)
         axes.set_ylim(0, max(axes.get_ylim()[1] * 1.03, 1.0))
-        for line in axes.get_lines()[:2]:  # one second alone makes no line
-            line.set_marker("o" if len(points) == 1 else "")
+        for line in axes.get_lines()[:2]:
+            line.set_marker("o" if len(points) == 1 else "")  # alone it makes no line
+            line.set_linewidth(1.7 if len(points) <= MANY else 1.0)
         _legend_above(axes)
         if not any(point.requests_per_s for point in points):
             _no_samples(axes)
-    _time_axis(users, material)
+    _time_axis(users, material, thinned(material))
     return figure
 
 
@@ -193,7 +195,7 @@ def heat_map(material: Material) -> Figure:
     bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
     _plain_logarithm(bar.ax.yaxis)
     bar.outline.set_visible(False)
-    bar.set_label(f"requests per {tables.clock(found.width_s)}, logarithmic")
+    bar.set_label(f"requests per {tables.width(found.width_s)}, logarithmic")
     _time_axis(axes, material)
     return figure
 
@@ -304,22 +306,32 @@ def limit_label(objective: Objective) -> str:
     return f"objective {objective.key[:-3]} ≤ {tables.number(objective.limit)} ms"
 
 
-def _time_axis(axes: Any, material: Material) -> None:
-    """Show seconds or minutes since the start, and say what a point stands for."""
+def thinned(material: Material) -> str:
+    """Return what to say of points that are no single seconds."""
+    if material.width_s == 1:
+        return ""
+    return (
+        f"; a point is {tables.width(material.width_s)}: mean rates, percentiles of all its "
+        "requests"
+    )
+
+
+def _time_axis(axes: Any, material: Material, remark: str = "") -> None:
+    """Show seconds or minutes since the start."""
     end_s = max(material.points[-1].at_s + material.width_s if material.points else 0, 1)
     axes.set_xlim(0, end_s)
     step = next((each for each in TICKS_S if end_s <= each * 10), TICKS_S[-1])
     axes.set_xticks(range(0, end_s + 1, step))
-    in_minutes = end_s > 120
-    if in_minutes:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at / 60:g}"))
-    label = f"{'minutes' if in_minutes else 'seconds'} since the start"
-    if material.width_s > 1:
-        label += (
-            f"; a point is {tables.clock(material.width_s)}: mean rates, "
-            "percentiles of all its requests"
-        )
-    axes.set_xlabel(label)
+    unit = unit_s(material)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at / unit:g}"))
+    label = f"{'seconds' if unit == 1 else 'minutes'} since the start"
+    axes.set_xlabel(label + remark)
+
+
+def unit_s(material: Material) -> int:
+    """Return the seconds in what time is counted in: a second, or a minute after two of them."""
+    last_s = material.points[-1].at_s if material.points else 0
+    return 60 if last_s >= 120 else 1
 
 
 def _plain_logarithm(axis: Any) -> None:
@@ -342,7 +354,7 @@ def _no_samples(axes: Any) -> None:
 
 def short(name: str) -> str:
     """Return a name in one line that leaves room for the chart."""
-    line = " ".join(name.split())
+    line = tables.one_line(name)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 

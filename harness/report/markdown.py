@@ -47,8 +47,7 @@ def render(material: Material) -> str:
 
 def plain(text: str) -> str:
     """Return a text in one line that no Markdown reader takes for markup, or for a mention."""
-    line = " ".join(text.split())
-    escaped = SPECIAL.sub(lambda found: f"&#{ord(found[0])};", line)
+    escaped = SPECIAL.sub(lambda found: f"&#{ord(found[0])};", tables.one_line(text))
     return escaped.replace("@", "&#64;\N{ZERO WIDTH SPACE}")
 
 

@@ -19,13 +19,16 @@ from harness.report import tables
 from harness.report.charts import (
     COLOURS,
     FAR,
+    MANY,
     NAMES,
     PERCENTILES,
     fitting_limits,
     limit_label,
     rows_of,
     short,
+    thinned,
     time_objectives,
+    unit_s,
 )
 from harness.report.material import Material
 from harness.report.palette import DASHES, LIGHT
@@ -116,7 +119,7 @@ def plots(material: Material) -> list[Plot]:
 def _over_time(material: Material) -> go.Figure:
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.1)
     points = material.points
-    at = [point.at_s for point in points]
+    at = [point.at_s / unit_s(material) for point in points]
     rates = [
         ("requests/s", [point.requests_per_s for point in points], LIGHT.good, "solid"),
         ("failures/s", [point.failures_per_s for point in points], LIGHT.failure, "dash"),
@@ -183,7 +186,10 @@ def _heat_map(material: Material) -> go.Figure:
     colours = LIGHT.heat[1:]
     figure = go.Figure(
         go.Heatmap(
-            x=[column * found.width_s for column in range(len(found.counts[0]) + 1)],
+            x=[
+                _rounded(column * found.width_s / unit_s(material))
+                for column in range(len(found.counts[0]) + 1)
+            ],
             y=[_rounded(edge) for edge in found.edges_ms],
             z=[[math.log10(n) if n else None for n in row] for row in found.counts],
             customdata=found.counts,
@@ -192,7 +198,7 @@ def _heat_map(material: Material) -> go.Figure:
             colorscale=[[n / (len(colours) - 1), colour] for n, colour in enumerate(colours)],
             colorbar={
                 "title": {
-                    "text": f"requests per {tables.clock(found.width_s)}",
+                    "text": f"requests per {tables.width(found.width_s)}",
                     "side": "right",
                 },
                 "tickvals": [math.log10(tick) for tick in ticks],
@@ -200,8 +206,8 @@ def _heat_map(material: Material) -> go.Figure:
                 "thickness": 12,
                 "outlinewidth": 0,
             },
-            hovertemplate="%{customdata} requests<br>about %{y:.3~g} ms<br>at %{x} s"
-            "<extra></extra>",
+            hovertemplate="%{customdata} requests<br>about %{y:.3~g} ms<br>at %{x:.4~g} "
+            f"{'s' if unit_s(material) == 1 else 'min'}<extra></extra>",
             hoverongaps=False,
         )
     )
@@ -287,7 +293,7 @@ def _by_endpoint(material: Material) -> go.Figure:
 def _health(material: Material) -> go.Figure:
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.16)
     points = material.points
-    at = [point.at_s for point in points]
+    at = [point.at_s / unit_s(material) for point in points]
     cpu = [point.cpu_percent for point in points]
     lag = [point.lag_ms for point in points]
     figure.add_trace(_line(at, cpu, "CPU, % of a core", LIGHT.good, "solid", "%{y:.3~g}"), 1, 1)
@@ -312,7 +318,7 @@ def _line(
         y=[_rounded(value) for value in y],
         name=name,
         mode="lines" if len(x) > 1 else "markers",
-        line={"color": colour, "dash": dash, "width": 2},
+        line={"color": colour, "dash": dash, "width": 2 if len(x) <= MANY else 1},
         hovertemplate=f"{hover}<extra>%{{fullData.name}}</extra>",
     )
 
@@ -321,7 +327,7 @@ def _limits(figure: go.Figure, material: Material, keys: Sequence[str], row: int
     """Draw the objectives of all requests that leave the lines readable."""
     traces = [each for each in figure.data if each.yaxis == f"y{row if row > 1 else ''}"]
     highest = max((value for each in traces for value in each.y if value is not None), default=0)
-    ends = [0, material.points[-1].at_s + material.width_s]
+    ends = [0, (material.points[-1].at_s + material.width_s) / unit_s(material)]
     fitting, above = fitting_limits(material, keys, highest)
     for objective in fitting:
         limits: list[float | None] = [objective.limit] * 2
@@ -351,26 +357,25 @@ def _bands(figure: go.Figure, material: Material, rows: int) -> None:
         rows,
         1,
     )
+    unit = unit_s(material)
     for band in material.bands:
         figure.add_shape(
             type="rect",
             xref="x",
             yref="paper",
-            **{"x0": band.first_s, "x1": band.end_s, "y0": 0, "y1": 1},
+            **{"x0": band.first_s / unit, "x1": band.end_s / unit, "y0": 0, "y1": 1},
             **{"fillcolor": LIGHT.band, "line": {"width": 0}, "layer": "below"},
         )
 
 
 def _time_axis(figure: go.Figure, material: Material, row: int | None) -> None:
-    title = "seconds since the start"
-    if material.width_s > 1:
-        title += (
-            f"; a point is {tables.clock(material.width_s)}:<br>mean rates, percentiles of all "
-            "its requests"
-        )
+    unit = "seconds" if unit_s(material) == 1 else "minutes"
+    title = f"{unit} since the start" + ("" if row is None else thinned(material))
     place = {} if row is None else {"row": row, "col": 1}
     figure.update_xaxes(title_text=title, **place)
-    figure.update_xaxes(range=[0, material.points[-1].at_s + material.width_s], zeroline=False)
+    end = (material.points[-1].at_s + material.width_s) / unit_s(material)
+    figure.update_xaxes(range=[0, end], zeroline=False)
+    figure.update_xaxes(unifiedhovertitle={"text": f"%{{x:.4~g}} {unit}"})
 
 
 def _logarithmic_ms(update: Any, dtick: str = "D2") -> None:

@@ -41,6 +41,12 @@ class Table(Struct, frozen=True, kw_only=True):
     marks: Sequence[str] = ()
 
 
+def one_line(text: str) -> str:
+    """Return a text in one line, without the signs that steer a reader instead of being read."""
+    line = " ".join(text.split())
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+
+
 def count(number: int) -> str:
     """Write a count with spaces between its thousands, which every language reads alike."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
@@ -65,6 +71,14 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def width(seconds: int) -> str:
+    """Write the width of a slice, which is a round one: 15 s, 2 min or 1 h."""
+    for unit_s, unit in ((3600, "h"), (60, "min")):
+        if seconds >= unit_s and seconds % unit_s == 0:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
 
 
 def figures_cells(figures: Figures | None) -> list[str]:
