@@ -117,7 +117,7 @@ def plots(material: Material) -> list[Plot]:
 
 
 def _over_time(material: Material) -> go.Figure:
-    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.1)
+    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.12)
     points = material.points
     at = [point.at_s / unit_s(material) for point in points]
     rates = [
@@ -174,8 +174,9 @@ def _distribution(material: Material) -> go.Figure:
         ticktext=[f"{share * 100:.4g} %" for share in PERCENTILES],
         title_text="percentile",
     )
-    _logarithmic_ms(figure.update_yaxes)
-    return _finished(figure, hovermode="closest")
+    shown = [value for trace in figure.data for value in trace.y if value]
+    _logarithmic_ms(figure.update_yaxes, shown)
+    return _finished(figure, hovermode="closest").update_layout(margin={"r": 28})
 
 
 def _heat_map(material: Material) -> go.Figure:
@@ -211,16 +212,18 @@ def _heat_map(material: Material) -> go.Figure:
             hoverongaps=False,
         )
     )
+    end = len(found.counts[0]) * found.width_s / unit_s(material)
+    shown = [found.edges_ms[0], found.edges_ms[-1]]
     for objective in time_objectives(material, TOTAL):
-        if objective.limit <= found.edges_ms[-1] * FAR:
-            figure.add_hline(
-                y=objective.limit,
-                line={"color": _colour(objective), "dash": "dash", "width": 1.5},
-                annotation={"text": limit_label(objective), "font": {"size": 11}},
-                annotation_position="top right",
-            )
+        if objective.limit > found.edges_ms[-1] * FAR:
+            continue
+        shown.append(objective.limit)
+        limits: list[float | None] = [objective.limit] * 2
+        name = limit_label(objective)
+        line = _line([0, end], limits, name, _colour(objective), "dash", "")
+        figure.add_trace(line.update(**NO_HOVER, showlegend=True))
     _time_axis(figure, material, row=None)
-    _logarithmic_ms(figure.update_yaxes)
+    _logarithmic_ms(figure.update_yaxes, shown)
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(showgrid=False)
     return _finished(figure, hovermode="closest")
@@ -279,7 +282,8 @@ def _by_endpoint(material: Material) -> go.Figure:
                 hovertemplate="%{fullData.name}: %{customdata} ≤ %{x:.4~g} ms<extra></extra>",
             )
         )
-    _logarithmic_ms(figure.update_xaxes, dtick="1")
+    found = [value for _, each in rows for value in (each.p50_ms, each.max_ms) if value]
+    _logarithmic_ms(figure.update_xaxes, [*found, *(each.limit for _, each in limits)], 1.7)
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=names,
@@ -378,8 +382,17 @@ def _time_axis(figure: go.Figure, material: Material, row: int | None) -> None:
     figure.update_xaxes(unifiedhovertitle={"text": f"%{{x:.4~g}} {unit}"})
 
 
-def _logarithmic_ms(update: Any, dtick: str = "D2") -> None:
-    update(type="log", title_text="ms, logarithmic", dtick=dtick, tickformat=",~g")
+def _logarithmic_ms(update: Any, values: Sequence[float], fine_decades: float = 3.2) -> None:
+    """Give an axis for these values room at both ends, and as many ticks as stay apart."""
+    low, high = math.log10(min(values)), math.log10(max(values))
+    margin = max((high - low) * 0.04, 0.02)
+    update(
+        type="log",
+        title_text="ms, logarithmic",
+        range=[low - margin, high + margin],
+        dtick="D2" if high - low < fine_decades else 1,
+        tickformat=",~g",
+    )
 
 
 def _finished(figure: go.Figure, hovermode: str) -> go.Figure:

@@ -24,7 +24,9 @@
     for (const [id, figure] of Object.entries(figures)) {
       const place = document.getElementById(`plot-${id}`);
       const { data, layout } = coloured(figure, dark.matches && !onPaper);
-      layout.height = Number(place.dataset.height);
+      // On a narrow screen the legends take more lines.
+      layout.height = Number(place.dataset.height) * (narrow.matches && !onPaper ? 1.25 : 1);
+      place.style.height = `${layout.height}px`;
       if (onPaper) {
         layout.width = PAPER_WIDTH;
         layout.height = Math.min(layout.height, PAPER_HEIGHT);
