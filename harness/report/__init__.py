@@ -9,9 +9,13 @@ Inside, each module imports only from those named before it:
 * `slices`: the seconds of a run, of any length, as a bounded number of points
 * `material`: everything that is drawn, gathered from the folder once
 * `palette`: the colours, light and dark
+* `wording`: how numbers and foreign texts are written
 * `tables`: the rows that the page and the Markdown have in common
+* `contents`: what the charts show, on paper and on the page alike
+* `looks`: the looks of the PNG files
 * `charts`: PNG files, by matplotlib
-* `plots`: the same with hover, by plotly
+* `traces`: the looks of the charts of the page
+* `plots`: the charts of the page, with hover, by plotly
 * `page`: `report.html`
 * `markdown`: `report.md`
 * `junit`: `junit.xml`

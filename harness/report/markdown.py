@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.report import tables
+from harness.report import tables, wording
 from harness.report.material import Material
 
 SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:]")
@@ -47,7 +47,7 @@ def render(material: Material) -> str:
 
 def plain(text: str) -> str:
     """Return a text in one line that no Markdown reader takes for markup, or for a mention."""
-    escaped = SPECIAL.sub(lambda found: f"&#{ord(found[0])};", tables.one_line(text))
+    escaped = SPECIAL.sub(lambda found: f"&#{ord(found[0])};", wording.one_line(text))
     return escaped.replace("@", "&#64;\N{ZERO WIDTH SPACE}")
 
 

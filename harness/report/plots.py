@@ -6,42 +6,43 @@ They are made in the light colours; the page puts the dark ones in their place w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from html import escape
-from typing import Any
 
 import plotly.graph_objects as go
 from msgspec import Struct
 from plotly.subplots import make_subplots
 
 from harness.objectives import TOTAL
-from harness.report import tables
-from harness.report.charts import (
+from harness.report import wording
+from harness.report.contents import (
     COLOURS,
     FAR,
-    MANY,
     NAMES,
     PERCENTILES,
-    fitting_limits,
     limit_label,
     rows_of,
-    short,
-    thinned,
     time_objectives,
     unit_s,
 )
 from harness.report.material import Material
 from harness.report.palette import DASHES, LIGHT
-from harness.runfolder import Objective
+from harness.report.traces import (
+    LINES,
+    NO_HOVER,
+    colour_of,
+    draw_bands,
+    draw_limits,
+    finished,
+    json_of,
+    line_of,
+    logarithmic_ms,
+    name_of,
+    rounded,
+    time_axis,
+    with_legends,
+)
 
-LINES = {"p50_ms": "solid", "p95_ms": "dash", "p99_ms": "dot"}
 SYMBOLS = {"p50_ms": "circle", "p95_ms": "square", "p99_ms": "diamond", "max_ms": "line-ns"}
 SHARES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
-NO_HOVER: dict[str, Any] = {"hoverinfo": "skip", "hovertemplate": None}
-LEGEND = {
-    **{"orientation": "h", "x": 0, "xanchor": "left", "yanchor": "bottom", "entrywidth": 0},
-    **{"bgcolor": "rgba(0,0,0,0)", "itemsizing": "trace"},
-}
 
 
 class Plot(Struct, frozen=True, kw_only=True):
@@ -69,8 +70,8 @@ def plots(material: Material) -> list[Plot]:
     stretch, total = material.stretch, material.summary.total
     figures = total.steady if total.steady and total.steady.requests else total.whole_run
     said = (
-        f"median {tables.time_ms(figures.p50_ms)} ms, p95 {tables.time_ms(figures.p95_ms)} ms, "
-        f"p99 {tables.time_ms(figures.p99_ms)} ms"
+        f"median {wording.time_ms(figures.p50_ms)} ms, p95 {wording.time_ms(figures.p95_ms)} ms, "
+        f"p99 {wording.time_ms(figures.p99_ms)} ms"
     )
     rows = len(rows_of(material))
     return [
@@ -81,21 +82,21 @@ def plots(material: Material) -> list[Plot]:
             f"({figures.requests_per_s:.1f} requests/s on average), median and 95th percentile of "
             f"the response times, and users. The {stretch}: {said}.",
             height_px=620,
-            figure=_json(_over_time(material)),
+            figure=json_of(_over_time(material)),
         ),
         Plot(
             id="distribution",
             title=f"Response times by percentile, {stretch}",
             description=f"Line chart of response times up to the 99.99th percentile: {said}.",
             height_px=440,
-            figure=_json(_distribution(material)),
+            figure=json_of(_distribution(material)),
         ),
         Plot(
             id="heat-map",
             title="Response times of all requests over time",
             description="Heat map: how many requests took how long, over time.",
             height_px=400,
-            figure=_json(_heat_map(material)),
+            figure=json_of(_heat_map(material)),
         ),
         Plot(
             id="by-endpoint",
@@ -103,7 +104,7 @@ def plots(material: Material) -> list[Plot]:
             description="Median, p95, p99 and maximum of each endpoint; the same numbers are in "
             "the table of endpoints.",
             height_px=110 + 40 * rows,
-            figure=_json(_by_endpoint(material)),
+            figure=json_of(_by_endpoint(material)),
         ),
         Plot(
             id="health",
@@ -111,7 +112,7 @@ def plots(material: Material) -> list[Plot]:
             description="CPU of the generator in percent of a core, and how late its event loop "
             "was in ms, over time; the table has both.",
             height_px=360,
-            figure=_json(_health(material)),
+            figure=json_of(_health(material)),
         ),
     ]
 
@@ -125,20 +126,20 @@ def _over_time(material: Material) -> go.Figure:
         ("failures/s", [point.failures_per_s for point in points], LIGHT.failure, "dash"),
     ]
     for name, values, colour, dash in rates:
-        figure.add_trace(_line(at, values, name, colour, dash, "%{y:.4~g}"), 1, 1)
+        figure.add_trace(line_of(at, values, name, colour, dash, "%{y:.4~g}"), 1, 1)
     for key in ("p50_ms", "p95_ms"):
         values = [getattr(point, key) for point in points]
-        line = _line(at, values, NAMES[key], COLOURS[key], LINES[key], "%{y:.3~g} ms")
+        line = line_of(at, values, NAMES[key], COLOURS[key], LINES[key], "%{y:.3~g} ms")
         figure.add_trace(line, 2, 1)
     users: list[float | None] = [point.users for point in points]
-    figure.add_trace(_line(at, users, "users", LIGHT.users, "solid", "%{y}"), 3, 1)
+    figure.add_trace(line_of(at, users, "users", LIGHT.users, "solid", "%{y}"), 3, 1)
     for row, keys in ((1, ("requests_per_s",)), (2, tuple(COLOURS))):
-        _limits(figure, material, keys, row)
-    _bands(figure, material, rows=3)
+        draw_limits(figure, material, keys, row)
+    draw_bands(figure, material, rows=3)
     for row, title in enumerate(("per second", "ms", "users"), 1):
         figure.update_yaxes(title_text=title, rangemode="tozero", row=row, col=1)
-    _time_axis(figure, material, row=3)
-    return _with_legends(_finished(figure, hovermode="x unified"), rows=3)
+    time_axis(figure, material, row=3)
+    return with_legends(finished(figure, hovermode="x unified"), rows=3)
 
 
 def _distribution(material: Material) -> go.Figure:
@@ -147,10 +148,10 @@ def _distribution(material: Material) -> go.Figure:
         is_total = each.scope == TOTAL
         colour = LIGHT.good if is_total else LIGHT.scopes[(number - 1) % len(LIGHT.scopes)]
         dash = "solid" if is_total else DASHES[(number - 1) % len(DASHES)]
-        line = _line(
+        line = line_of(
             [1 / (1 - share) for share, _ in each.curve],
             [time for _, time in each.curve],
-            *(_name(each.scope), colour, dash, "%{customdata} %: %{y:.3~g} ms"),
+            *(name_of(each.scope), colour, dash, "%{customdata} %: %{y:.3~g} ms"),
         )
         line.line.width = 3 if is_total else 1.6
         line.customdata = [f"{share * 100:.4g}" for share, _ in each.curve]
@@ -162,7 +163,7 @@ def _distribution(material: Material) -> go.Figure:
                     x=[1 / (1 - SHARES[objective.key])],
                     y=[objective.limit],
                     mode="markers",
-                    marker={"symbol": "triangle-down", "size": 12, "color": _colour(objective)},
+                    marker={"symbol": "triangle-down", "size": 12, "color": colour_of(objective)},
                     name=limit_label(objective),
                     hovertemplate="%{fullData.name}<extra></extra>",
                 )
@@ -175,8 +176,8 @@ def _distribution(material: Material) -> go.Figure:
         title_text="percentile",
     )
     shown = [value for trace in figure.data for value in trace.y if value]
-    _logarithmic_ms(figure.update_yaxes, shown)
-    return _finished(figure, hovermode="closest").update_layout(margin={"r": 28})
+    logarithmic_ms(figure.update_yaxes, shown)
+    return finished(figure, hovermode="closest").update_layout(margin={"r": 28})
 
 
 def _heat_map(material: Material) -> go.Figure:
@@ -188,10 +189,10 @@ def _heat_map(material: Material) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             x=[
-                _rounded(column * found.width_s / unit_s(material))
+                rounded(column * found.width_s / unit_s(material))
                 for column in range(len(found.counts[0]) + 1)
             ],
-            y=[_rounded(edge) for edge in found.edges_ms],
+            y=[rounded(edge) for edge in found.edges_ms],
             z=[[math.log10(n) if n else None for n in row] for row in found.counts],
             customdata=found.counts,
             zmin=0,
@@ -199,11 +200,11 @@ def _heat_map(material: Material) -> go.Figure:
             colorscale=[[n / (len(colours) - 1), colour] for n, colour in enumerate(colours)],
             colorbar={
                 "title": {
-                    "text": f"requests per {tables.width(found.width_s)}",
+                    "text": f"requests per {wording.width(found.width_s)}",
                     "side": "right",
                 },
                 "tickvals": [math.log10(tick) for tick in ticks],
-                "ticktext": [tables.count(tick) for tick in ticks],
+                "ticktext": [wording.count(tick) for tick in ticks],
                 "thickness": 12,
                 "outlinewidth": 0,
             },
@@ -220,18 +221,18 @@ def _heat_map(material: Material) -> go.Figure:
         shown.append(objective.limit)
         limits: list[float | None] = [objective.limit] * 2
         name = limit_label(objective)
-        line = _line([0, end], limits, name, _colour(objective), "dash", "")
+        line = line_of([0, end], limits, name, colour_of(objective), "dash", "")
         figure.add_trace(line.update(**NO_HOVER, showlegend=True))
-    _time_axis(figure, material, row=None)
-    _logarithmic_ms(figure.update_yaxes, shown)
+    time_axis(figure, material, row=None)
+    logarithmic_ms(figure.update_yaxes, shown)
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(showgrid=False)
-    return _finished(figure, hovermode="closest")
+    return finished(figure, hovermode="closest")
 
 
 def _by_endpoint(material: Material) -> go.Figure:
     figure, rows = go.Figure(), rows_of(material)
-    names = [_name(scope) for scope, _ in rows]
+    names = [name_of(scope) for scope, _ in rows]
     for place, (_, figures) in enumerate(rows):
         figure.add_trace(
             go.Scatter(
@@ -265,7 +266,7 @@ def _by_endpoint(material: Material) -> go.Figure:
     ]
     for missed in (False, True):
         some = [(place, each) for place, each in limits if each.met is not missed]
-        colours = [LIGHT.failure if missed else _colour(each) for _, each in some]
+        colours = [LIGHT.failure if missed else colour_of(each) for _, each in some]
         if not some:
             continue
         figure.add_trace(
@@ -283,7 +284,7 @@ def _by_endpoint(material: Material) -> go.Figure:
             )
         )
     found = [value for _, each in rows for value in (each.p50_ms, each.max_ms) if value]
-    _logarithmic_ms(figure.update_xaxes, [*found, *(each.limit for _, each in limits)], 1.7)
+    logarithmic_ms(figure.update_xaxes, [*found, *(each.limit for _, each in limits)], 1.7)
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=names,
@@ -291,7 +292,7 @@ def _by_endpoint(material: Material) -> go.Figure:
         showgrid=False,
         zeroline=False,
     )
-    return _finished(figure, hovermode="closest")
+    return finished(figure, hovermode="closest")
 
 
 def _health(material: Material) -> go.Figure:
@@ -300,151 +301,10 @@ def _health(material: Material) -> go.Figure:
     at = [point.at_s / unit_s(material) for point in points]
     cpu = [point.cpu_percent for point in points]
     lag = [point.lag_ms for point in points]
-    figure.add_trace(_line(at, cpu, "CPU, % of a core", LIGHT.good, "solid", "%{y:.3~g}"), 1, 1)
-    figure.add_trace(_line(at, lag, "event loop late", LIGHT.p99, "dash", "%{y:.3~g} ms"), 2, 1)
-    _bands(figure, material, rows=2)
+    figure.add_trace(line_of(at, cpu, "CPU, % of a core", LIGHT.good, "solid", "%{y:.3~g}"), 1, 1)
+    figure.add_trace(line_of(at, lag, "event loop late", LIGHT.p99, "dash", "%{y:.3~g} ms"), 2, 1)
+    draw_bands(figure, material, rows=2)
     figure.update_yaxes(title_text="CPU, %", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="ms", rangemode="tozero", row=2, col=1)
-    _time_axis(figure, material, row=2)
-    return _with_legends(_finished(figure, hovermode="x unified"), rows=2)
-
-
-def _line(
-    x: Sequence[float],
-    y: Sequence[float | None],
-    name: str,
-    colour: str,
-    dash: str,
-    hover: str,
-) -> go.Scatter:
-    return go.Scatter(
-        x=[_rounded(value) for value in x],
-        y=[_rounded(value) for value in y],
-        name=name,
-        mode="lines" if len(x) > 1 else "markers",
-        line={"color": colour, "dash": dash, "width": 2 if len(x) <= MANY else 1},
-        hovertemplate=f"{hover}<extra>%{{fullData.name}}</extra>",
-    )
-
-
-def _limits(figure: go.Figure, material: Material, keys: Sequence[str], row: int) -> None:
-    """Draw the objectives of all requests that leave the lines readable."""
-    traces = [each for each in figure.data if each.yaxis == f"y{row if row > 1 else ''}"]
-    highest = max((value for each in traces for value in each.y if value is not None), default=0)
-    ends = [0, (material.points[-1].at_s + material.width_s) / unit_s(material)]
-    fitting, above = fitting_limits(material, keys, highest)
-    for objective in fitting:
-        limits: list[float | None] = [objective.limit] * 2
-        line = _line(ends, limits, limit_label(objective), _colour(objective), "dot", "")
-        line.update(line={"width": 1.5}, **NO_HOVER)
-        figure.add_trace(line, row, 1)
-    if above:
-        figure.add_trace(_line(ends, [None, None], above, LIGHT.muted, "dot", ""), row, 1)
-
-
-def _bands(figure: go.Figure, material: Material, rows: int) -> None:
-    """Shade the steady state behind all charts, and name the shade once."""
-    if not material.bands:
-        return
-    figure.add_trace(
-        go.Scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            name="steady state",
-            marker={
-                **{"symbol": "square", "size": 12, "color": LIGHT.band},
-                "line": {"width": 1, "color": LIGHT.muted},
-            },
-            **NO_HOVER,
-        ),
-        rows,
-        1,
-    )
-    unit = unit_s(material)
-    for band in material.bands:
-        figure.add_shape(
-            type="rect",
-            xref="x",
-            yref="paper",
-            **{"x0": band.first_s / unit, "x1": band.end_s / unit, "y0": 0, "y1": 1},
-            **{"fillcolor": LIGHT.band, "line": {"width": 0}, "layer": "below"},
-        )
-
-
-def _time_axis(figure: go.Figure, material: Material, row: int | None) -> None:
-    unit = "seconds" if unit_s(material) == 1 else "minutes"
-    title = f"{unit} since the start" + ("" if row is None else thinned(material))
-    place = {} if row is None else {"row": row, "col": 1}
-    figure.update_xaxes(title_text=title, **place)
-    end = (material.points[-1].at_s + material.width_s) / unit_s(material)
-    figure.update_xaxes(range=[0, end], zeroline=False)
-    figure.update_xaxes(unifiedhovertitle={"text": f"%{{x:.4~g}} {unit}"})
-
-
-def _logarithmic_ms(update: Any, values: Sequence[float], fine_decades: float = 3.2) -> None:
-    """Give an axis for these values room at both ends, and as many ticks as stay apart."""
-    low, high = math.log10(min(values)), math.log10(max(values))
-    margin = max((high - low) * 0.04, 0.02)
-    update(
-        type="log",
-        title_text="ms, logarithmic",
-        range=[low - margin, high + margin],
-        dtick="D2" if high - low < fine_decades else 1,
-        tickformat=",~g",
-    )
-
-
-def _finished(figure: go.Figure, hovermode: str) -> go.Figure:
-    """Give a figure the looks that all have."""
-    figure.update_layout(
-        template="none",
-        autosize=True,
-        hovermode=hovermode,
-        hoverdistance=30,
-        paper_bgcolor=LIGHT.paper,
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 12, "color": LIGHT.text},
-        hoverlabel={
-            "bgcolor": LIGHT.paper,
-            "bordercolor": LIGHT.muted,
-            "font": {"color": LIGHT.text},
-            "namelength": -1,
-        },
-        legend={**LEGEND, "y": 1.01},
-        margin={"l": 8, "r": 8, "t": 30, "b": 8},
-        separators=".\N{NARROW NO-BREAK SPACE}",
-    )
-    axis = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.muted, "automargin": True}
-    figure.update_xaxes(**axis, zeroline=False, ticks="outside", tickcolor=LIGHT.muted)
-    figure.update_yaxes(**axis, zeroline=False)
-    return figure
-
-
-def _with_legends(figure: go.Figure, rows: int) -> go.Figure:
-    """Give each of several charts in a figure its own legend, above it."""
-    for trace in figure.data:
-        trace.legend = f"legend{trace.yaxis[1:]}"
-    for row in range(2, rows + 1):
-        top = figure.layout[f"yaxis{row}"].domain[1]
-        figure.update_layout({f"legend{row}": {**LEGEND, "y": top}})
-    return figure.update_layout(legend={"y": 1.0})
-
-
-def _json(figure: go.Figure) -> str:
-    text: str = figure.to_json(validate=True, pretty=False, remove_uids=True)
-    return text
-
-
-def _colour(objective: Objective) -> str:
-    return COLOURS.get(objective.key, LIGHT.good)
-
-
-def _name(text: str) -> str:
-    """Return a name as plotly shows it: it takes a few HTML tags, which no name may bring in."""
-    return escape(short(text), quote=False)
-
-
-def _rounded(value: float | None) -> float | None:
-    """Return a value with five digits: the page grows by what nobody sees."""
-    return None if value is None else float(f"{value:.5g}")
+    time_axis(figure, material, row=2)
+    return with_legends(finished(figure, hovermode="x unified"), rows=2)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from harness.report.material import Material
+from harness.report.wording import NONE, clock, count, number, percent, time_ms
 from harness.runfolder import Figures
 
-NONE = "\N{EN DASH}"
 MEANINGS = {
     "pass": "the run is valid and met every objective",
     "fail": "the run is valid and missed objectives",
@@ -41,46 +41,6 @@ class Table(Struct, frozen=True, kw_only=True):
     marks: Sequence[str] = ()
 
 
-def one_line(text: str) -> str:
-    """Return a text in one line, without the signs that steer a reader instead of being read."""
-    line = " ".join(text.split())
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
-
-
-def count(number: int) -> str:
-    """Write a count with spaces between its thousands, which every language reads alike."""
-    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def number(value: float) -> str:
-    """Write a value with four digits; whole from 1 000 on."""
-    return count(round(value)) if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def time_ms(value: float | None) -> str:
-    """Write a response time: three digits, as many as the histograms keep."""
-    if value is None:
-        return NONE
-    return count(round(value)) if value >= 1000 else f"{value:.3g}"
-
-
-def clock(seconds: float) -> str:
-    """Write a duration such as 90 s, 05:00 or 1:30:00."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
-
-
-def width(seconds: int) -> str:
-    """Write the width of a slice, which is a round one: 15 s, 2 min or 1 h."""
-    for unit_s, unit in ((3600, "h"), (60, "min")):
-        if seconds >= unit_s and seconds % unit_s == 0:
-            return f"{seconds // unit_s} {unit}"
-    return f"{seconds} s"
-
-
 def figures_cells(figures: Figures | None) -> list[str]:
     """Return count, failed, fail %, /s, p50, p95, p99 and max."""
     if figures is None:
@@ -89,7 +49,7 @@ def figures_cells(figures: Figures | None) -> list[str]:
     return [
         count(figures.requests),
         count(figures.failures),
-        _percent(figures.fail_ratio),
+        percent(figures.fail_ratio),
         f"{figures.requests_per_s:.1f}",
         *(time_ms(time) for time in times),
     ]
@@ -108,7 +68,7 @@ def highlights(material: Material) -> list[tuple[str, str, str]]:
         *([("carried users", count(carried), "")] if carried and len(summary.steps) > 1 else []),
         ("requests", count(figures.requests), ""),
         ("rate", f"{figures.requests_per_s:.1f}", "/s"),
-        ("failed", _percent(summary.total.whole_run.fail_ratio), "%"),
+        ("failed", percent(summary.total.whole_run.fail_ratio), "%"),
         ("median", time_ms(figures.p50_ms), "ms"),
         ("p95", time_ms(figures.p95_ms), "ms"),
         ("p99", time_ms(figures.p99_ms), "ms"),
@@ -308,8 +268,3 @@ def _text(value: object) -> str:
 
 def _rounded(value: float | None) -> str:
     return NONE if value is None else f"{value:.1f}"
-
-
-def _percent(ratio: float) -> str:
-    """Write a share in percent; what is not 0 does not look like it."""
-    return "0" if not ratio else f"{ratio * 100:.3g}"

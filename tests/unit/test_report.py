@@ -29,7 +29,17 @@ from harness import (
     runfolder,
     timeseries,
 )
-from harness.report import charts, junit, markdown, material, page, palette, slices, tables
+from harness.report import (
+    charts,
+    contents,
+    junit,
+    markdown,
+    material,
+    page,
+    palette,
+    slices,
+    wording,
+)
 from harness.report.material import Material, gather
 from harness.settings import PROJECT_DIR
 
@@ -278,7 +288,7 @@ def test_a_long_run_is_cut_into_slices_that_lose_nothing(tmp_path: Path) -> None
     for plot in page.plots(found):
         if plot.id in ("over-time", "health"):
             assert "a point is 2 s: mean rates, percentiles of all its requests" in plot.figure
-    assert charts.thinned(found).startswith("; a point is 2 s")
+    assert contents.thinned(found).startswith("; a point is 2 s")
 
 
 def test_a_slice_has_the_percentiles_of_all_its_requests() -> None:
@@ -457,7 +467,7 @@ def test_a_run_with_little_in_it_is_drawn(
 
 def test_a_chart_without_samples_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, said = gather(write_run(tmp_path / "run", requests=0)), []
-    monkeypatch.setattr(charts, "_no_samples", said.append)
+    monkeypatch.setattr(charts, "no_samples", said.append)
     charts.draw_all(found)
     assert len(said) == 6, "three panels of the overview, and each other chart"
 
@@ -639,7 +649,7 @@ def test_every_light_colour_has_a_dark_one() -> None:
     ],
 )
 def test_a_time_is_written_with_three_digits(value: float | None, written: str) -> None:
-    assert tables.time_ms(value) == written
+    assert wording.time_ms(value) == written
 
 
 # Its place among the modules.
@@ -655,7 +665,7 @@ def test_inside_the_report_each_module_imports_only_from_those_named_before_it()
         named |= {
             name.strip()
             for names in re.findall(r"from harness\.report import ([^\n]+)", text)
-            for name in names.split(",")
+            for name in names.strip("() ").split(",")
         }
         assert named <= set(order[:place]), module
 
