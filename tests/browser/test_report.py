@@ -150,7 +150,7 @@ def test_a_chart_has_a_point_a_second(page: Open) -> None:
     assert len(paths) >= 5
     corners = [(path.get_attribute("d") or "").count(",") for path in paths]
     assert max(corners) >= 20, "a line through many points; a level one is drawn with two"
-    (heat,) = data_of(chromium, "heat-map")
+    heat = data_of(chromium, "heat-map")[0]
     assert (heat["type"], heat["points"]) == ("heatmap", 25)
     shown = [trace["name"] for trace in data_of(chromium, "distribution")]
     assert shown[0] == "total" and "GET /공지/검색?q=장학" in shown
