@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import gevent
+
 import psutil
 import pytest
 import requests
@@ -100,6 +102,22 @@ def test_it_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     assert drawing.draw_report(Path("results/run")) is None
     assert drawn(tmp_path / "results" / "run")
+
+
+def test_all_else_goes_on_meanwhile(tmp_path: Path) -> None:
+    """A master has to answer its workers' heartbeats, and the web UI its visitors."""
+    ticks: list[float] = []
+
+    def tick() -> None:
+        while True:
+            gevent.sleep(0.05)
+            ticks.append(time.monotonic())
+
+    ticker = gevent.spawn(tick)
+    problem = drawing.draw_report(write_run(tmp_path / "run"))
+    ticker.kill()
+    assert problem is None
+    assert len(ticks) > 5
 
 
 def test_drawing_ends_when_it_takes_too_long(tmp_path: Path) -> None:
