@@ -12,7 +12,7 @@ from harness.runfolder import Figures, Objective
 
 COLOURS = {"p50_ms": LIGHT.good, "p95_ms": LIGHT.p95, "p99_ms": LIGHT.p99, "max_ms": LIGHT.most}
 NAMES = {"p50_ms": "median", "p95_ms": "95th percentile", "p99_ms": "p99", "max_ms": "maximum"}
-FAR = 3.0
+FAR = 2.0
 """An objective so many times above all that was measured would flatten the lines to read."""
 PERCENTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 LONGEST = 40
@@ -44,7 +44,7 @@ def fitting_limits(
     ]
     above = [each for each in found if each.limit > max(highest, 1e-9) * FAR]
     named = ", ".join(limit_label(each).removeprefix("objective ") for each in above)
-    return [each for each in found if each not in above], named and f"far above: {named}"
+    return [each for each in found if each not in above], named and f"above the chart: {named}"
 
 
 def limit_label(objective: Objective) -> str:

@@ -630,7 +630,7 @@ def test_an_objective_far_above_does_not_flatten_the_lines(tmp_path: Path) -> No
     assert times.get_ylim()[1] < 1000
     assert (
         times.get_legend().texts[-1].get_text()
-        == "far above: p95 ≤ 100\N{NARROW NO-BREAK SPACE}000 ms"
+        == "above the chart: p95 ≤ 100\N{NARROW NO-BREAK SPACE}000 ms"
     )
 
 
