@@ -67,7 +67,8 @@ def _policy(scripts: list[str]) -> str:
     hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()) for each in scripts]
     allowed = " ".join(f"'sha256-{each.decode()}'" for each in hashes) or "'none'"
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
 
 

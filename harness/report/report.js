@@ -36,6 +36,9 @@
         displaylogo: false,
         displayModeBar: narrow.matches ? false : "hover",
         responsive: !onPaper,
+        // Nothing of a run is offered for an upload to anybody.
+        showSendToCloud: false,
+        plotlyServerURL: "",
         modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       });
     }

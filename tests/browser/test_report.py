@@ -156,6 +156,13 @@ def test_a_chart_has_a_point_a_second(page: Open) -> None:
     assert shown[0] == "total" and "GET /공지/검색?q=장학" in shown
 
 
+def test_no_button_sends_a_chart_anywhere(page: Open) -> None:
+    buttons = page().find_elements(By.CSS_SELECTOR, "#plot-over-time .modebar-btn")
+    assert {button.get_attribute("data-title") for button in buttons} == {
+        *("Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"),
+    }
+
+
 def test_a_label_appears_under_the_pointer(page: Open) -> None:
     chromium = page()
     plot = chromium.find_element(By.ID, "plot-over-time")
