@@ -56,4 +56,6 @@ COPY --from=sources /sources/tasks tasks/
 # A new volume takes its owner over from this folder.
 RUN install --directory --owner suite --group suite results
 USER suite
+# Where matplotlib keeps its list of fonts: / may be read-only, and this user has no home.
+ENV MPLCONFIGDIR=/tmp/matplotlib
 ENTRYPOINT ["locust"]

@@ -5,10 +5,10 @@ Eight floors, each importing only from those below it:
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
   `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
-* second: `session`, `clients`, `figures`, `health`, `statistics`
+* second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`
 * third: `user`, `cleanup`, `meter`, `verdict`, `standing`
 * fourth: `result`
-* fifth: `recorder`
+* fifth: `recorder`, `report`
 * sixth: `live`
 * top: `lifecycle`, `__main__`
 """

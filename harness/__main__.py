@@ -1,7 +1,7 @@
-"""`python -m harness run | ui`: what one locust process cannot do.
+"""`python -m harness run | ui | report`: what one locust process cannot do.
 
 It starts a server to test when no host is named, starts locust's processes, and stops all of them.
-The run itself is locust's; `harness.lifecycle` watches over it.
+The run itself is locust's; `harness.lifecycle` watches over it. `report` draws a run again.
 """
 
 from __future__ import annotations
@@ -34,11 +34,16 @@ KNOWN_EXITS = (0, 1, 2, 3)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 pass, 1 failures, 2 wrong usage, 3 invalid."""
+    """Run a command and return its exit code: 0 pass, 1 failures, 2 wrong usage, 3 invalid.
+
+    That of `report` is 0 when it was drawn, whatever the verdict is.
+    """
     options = _parser().parse_args(arguments)
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:
+        if options.command == "report":
+            return _report(options.folder)
         settings = load()
         config = _config(options.profile)
         with _server(options, settings) as (host, folder):
@@ -47,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted before the run began", file=sys.stderr)
+        what = "before it was drawn" if options.command == "report" else "before the run began"
+        print(f"interrupted {what}", file=sys.stderr)
         return 3
 
 
@@ -72,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--tags", nargs="+", help="only tasks with one of these tags")
         command.add_argument("--exclude-tags", nargs="+", help="no task with one of these tags")
         command.add_argument("--run-id", help="name of the folder under results/")
+    report = commands.add_parser("report", help="draw a run again, from the files of its folder")
+    report.add_argument("folder", type=Path, help="results/RUN_ID")
     return parser
 
 
@@ -109,6 +117,14 @@ def _duration(text: str) -> str:
     if not DURATION.fullmatch(text) or not any(digit in text for digit in "123456789"):
         raise argparse.ArgumentTypeError(f"{text}: write a duration such as 30s, 5m or 1h30m")
     return text
+
+
+def _report(folder: Path) -> int:
+    from harness.report import draw  # brings matplotlib along, which a run does without
+
+    summary = draw(folder)
+    print(f"{summary.verdict}, report: {folder / 'report.html'}")
+    return 0
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

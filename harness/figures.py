@@ -123,7 +123,7 @@ class Running:
     def __init__(self, saturation: Saturation) -> None:
         """Begin before the first second."""
         self._saturation = saturation
-        self._whole, self._steady = Sums(), Sums()
+        self._steady, self._rest = Sums(), Sums()
         self._seconds = self._end = self._steady_s = 0
         self._planned_users = self._users = 0
         self._before: Second | None = None
@@ -139,13 +139,20 @@ class Running:
             self._end = self._seconds  # behind it the run was over, and only cleaned up
         self._planned_users = max(self._planned_users, row.target_users)
         self._users = max(self._users, row.users)
-        self._whole.merge(sums)
         if before is not None and (
             before.users == before.target_users == row.users == row.target_users > 0
         ):
             self._stretch.add(row, sums)
         else:
             self._end_stretch()
+            self._rest.merge(sums)
+
+    def whole(self) -> Sums:
+        """Return the sums of the whole run so far."""
+        whole = Sums()
+        for sums in (self._rest, self._steady, self._stretch.sums):
+            whole.merge(sums)
+        return whole
 
     def steady(self) -> Sums:
         """Return the sums of the steady state so far."""
@@ -163,7 +170,7 @@ class Running:
             steady_s += self._stretch.seconds
             steps.append(self._stretch.step())
             health = health + self._stretch.health
-        whole, seconds = self._whole, self._end
+        whole, seconds = self.whole(), self._end
         return RunFigures(
             duration_s=float(seconds),
             steady_s=float(steady_s),
@@ -193,6 +200,8 @@ class Running:
             self._steady.merge(ended.sums)
             self._steady_s += ended.seconds
             self._health += ended.health
+        else:
+            self._rest.merge(ended.sums)
 
 
 def read(

@@ -18,6 +18,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import gevent
@@ -39,6 +40,7 @@ from harness import (
     cleanup,
     command_line,
     contract,
+    drawing,
     garbage,
     live,
     login,
@@ -271,6 +273,19 @@ class Lifecycle:
                 terminal.print_summary(summary, recorder.folder, sys.stdout)
             else:
                 logger.info("Results in %s/", recorder.folder)
+            if self.settings.draw_report:
+                self._draw(recorder.folder, _options(environment).headless)
+
+    def _draw(self, folder: Path, headless: bool) -> None:
+        """Draw the report and say where it is; whatever comes of it, the verdict stands."""
+        problem = drawing.draw_report(folder)
+        if problem is not None:
+            again = f"draw it again: python -m harness report {folder}"
+            print(f"the report was not drawn: {problem}; {again}", file=sys.stderr)
+        elif headless:
+            print(f"report: {folder / drawing.REPORT}", flush=True)
+        else:
+            logger.info("Report in %s", folder / drawing.REPORT)
 
     def on_report_to_master(self, data: dict[str, Any], **_: object) -> None:
         """Send what this worker measured along with locust's own report."""

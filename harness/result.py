@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import figures, objectives, runfolder, verdict
-from harness.figures import Sums
+from harness.figures import Running, Sums
 from harness.runfolder import Summary
 from harness.timeseries import Second
 
@@ -20,8 +20,15 @@ def summarize(
         folder: of the run.
         also: is shown each second with its sums too, so that the files are read once.
     """
+    return judge(folder, also)[0]
+
+
+def judge(
+    folder: Path, also: Callable[[Second, Sums], None] = lambda row, sums: None
+) -> tuple[Summary, Running]:
+    """Do the same, and return the histograms behind the figures too, for who draws them."""
     text = (folder / runfolder.OBJECTIVES).read_text(encoding="utf-8")
     wanted = objectives.parse(text, str(folder / runfolder.OBJECTIVES))
-    found = figures.read(folder, wanted.saturation, also).figures()
+    running = figures.read(folder, wanted.saturation, also)
     manifest, ending = runfolder.read_manifest(folder), runfolder.read_ending(folder)
-    return verdict.summarize(manifest, found, ending, wanted)
+    return verdict.summarize(manifest, running.figures(), ending, wanted), running

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -174,8 +175,8 @@ class Files:
 
 def read_timeline(folder: Path) -> list[Second]:
     """Read `timeline.csv`, without a last line that was not finished."""
-    with (folder / TIMELINE).open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if None not in row.values()]
+    finished, _, _ = (folder / TIMELINE).read_text(encoding="utf-8").rpartition("\n")
+    rows = list(csv.DictReader(finished.splitlines()))
     filled = [{name: text or None for name, text in row.items()} for row in rows]
     return [msgspec.convert(row, Second, strict=False) for row in filled]
 
@@ -187,8 +188,9 @@ def read_failures(folder: Path) -> list[Failure]:
 
 
 def read_histograms(folder: Path) -> Iterator[Logged]:
-    """Yield the lines of `histograms.hlog` in their order."""
+    """Yield the lines of `histograms.hlog` in their order, without a last one that was cut."""
     reader = HistogramLogReader(str(folder / HISTOGRAMS), histograms.empty())
+    reader.input_file = _FinishedLines(reader.input_file)
     try:
         while (histogram := reader.get_next_interval_histogram()) is not None:
             histograms.freed_at_once(histogram)
@@ -198,6 +200,20 @@ def read_histograms(folder: Path) -> Iterator[Logged]:
             yield Logged(second, (method, name), tag.startswith(FAILED), histogram)
     finally:
         reader.close()
+
+
+class _FinishedLines:
+    """A file that ends before a line without its end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def readline(self) -> str:
+        line = self._stream.readline()
+        return line if line.endswith("\n") else ""
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def _log_line(second: int, prefix: str, key: Key, histogram: HdrHistogram) -> bytes:

@@ -13,7 +13,7 @@ from web_ui import post, web_ui
 
 from harness.deployments import free_port
 
-DOWNLOAD = "summary.json"
+DOWNLOAD = "report.html"
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def easy(tmp_path):
     """Return the settings of objectives that a busy machine keeps, its generator's too."""
     slo = tmp_path / "easy.toml"
     slo.write_text("[total]\np95_ms = 30000\n[generator]\nlag_ms = 10000\n")
-    return {"SLO_FILE": str(slo)}
+    return {"SLO_FILE": str(slo), "DRAW_REPORT": "1"}
 
 
 def element(browser, path):

@@ -6,6 +6,8 @@ Twenty minutes here; with SOAK_S=21600 all six hours, in three minutes.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -19,10 +21,11 @@ from locust.env import Environment
 import psutil
 import pytest
 
-from harness import contract, histograms, settings
+from harness import contract, histograms, runfolder, settings
 from harness.objectives import Objectives
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts, DeviceCounts
+from harness.settings import PROJECT_DIR
 from harness.timeseries import Failure, Health, Interval, Report, read_timeline
 
 SOAK_S = int(os.environ.get("SOAK_S", "1200"))
@@ -119,7 +122,22 @@ def test_memory_is_flat_and_files_are_small(record: Callable[[float], Recorder])
     assert summary.total.whole_run.requests == SOAK_S * sum(REQUESTS_PER_S.values())
     assert summary.total.whole_run.failures == SOAK_S * 2 * len(REQUESTS_PER_S)
     assert summary.steady_s >= SOAK_S - 1
-    print(f"{grown / MB:.1f} MB more, {size / MB:.1f} MB of files, summed up in {took_s:.1f} s")
+    begin_s = time.perf_counter()
+    drawn = subprocess.run(
+        [sys.executable, "-m", "harness", "report", str(recorder.folder)],
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    drawn_s = time.perf_counter() - begin_s
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    assert runfolder.read_summary(recorder.folder) == summary
+    page = (recorder.folder / "report.html").stat().st_size
+    print(
+        f"{grown / MB:.1f} MB more, {size / MB:.1f} MB of files, summed up in {took_s:.1f} s, "
+        f"drawn in {drawn_s:.1f} s, {page / MB:.1f} MB of page"
+    )
 
 
 def test_a_worker_whose_clock_is_wrong_loses_no_request_and_makes_no_seconds(

@@ -22,7 +22,10 @@ HARNESS = sorted((PROJECT_DIR / "harness").rglob("*.py"))
 TASKS = sorted((PROJECT_DIR / "tasks").glob("*.py"))
 LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 SOURCES = [*HARNESS, *TASKS, LOCUSTFILE]
-PURE = ("contract", "settings", "runfolder", "data", "guard", "verdict")
+PURE = (
+    *("contract", "settings", "runfolder", "data", "guard", "objectives", "figures", "verdict"),
+    *("result", "report"),
+)
 
 FLOORS = [re.findall(r"`(\w+)`", floor) for floor in (harness.__doc__ or "").split("\n* ")[1:]]
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
@@ -96,8 +99,9 @@ def test_tasks_and_locustfile_see_no_settings_sockets_or_clients() -> None:
 
 @pytest.mark.parametrize("module", PURE)
 def test_pure_modules_import_no_locust(module: str) -> None:
-    roots = {name.split(".")[0] for name in imported(PROJECT_DIR / "harness" / f"{module}.py")}
-    assert not roots & {"locust", "gevent", "requests", "urllib3", "socket"}
+    files = [path for path in HARNESS if module_of(path) == module]
+    roots = {name.split(".")[0] for path in files for name in imported(path)}
+    assert files and not roots & {"locust", "gevent", "requests", "urllib3", "socket"}
 
 
 def test_pure_modules_bring_no_locust_in() -> None:

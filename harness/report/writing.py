@@ -1,0 +1,44 @@
+"""Everything that is drawn, into the folder of a run: each file whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import ConfigurationError, runfolder
+from harness.report import charts, junit, markdown, page
+from harness.report.material import gather
+from harness.runfolder import Summary
+
+CHARTS = "charts"
+
+
+def draw(folder: Path) -> Summary:
+    """Judge a run again by its files, and write its summary, charts and reports.
+
+    Raises:
+        ConfigurationError: it is no run, a file is missing or broken, or none can be written.
+    """
+    material = gather(folder)
+    files = {f"{CHARTS}/{name}": picture for name, picture in charts.draw_all(material).items()}
+    files |= {
+        "report.html": page.render(material).encode(),
+        "report.md": markdown.render(material).encode(),
+        "junit.xml": junit.render(material),
+    }
+    try:
+        runfolder.write(folder, material.summary)
+        (folder / CHARTS).mkdir(exist_ok=True)
+        for name, content in files.items():
+            _write(folder / name, content)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror}") from None
+    return material.summary
+
+
+def _write(path: Path, content: bytes) -> None:
+    unfinished = path.with_name(f"{path.name}.tmp")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
