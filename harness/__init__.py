@@ -6,7 +6,7 @@ Eight floors, each importing only from those below it:
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
   `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
 * second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`
-* third: `user`, `cleanup`, `meter`, `verdict`, `standing`
+* third: `user`, `cleanup`, `meter`, `verdict`, `standing`, `gate`
 * fourth: `result`
 * fifth: `recorder`, `report`
 * sixth: `live`

@@ -7,7 +7,6 @@ devices.
 
 from __future__ import annotations
 
-import functools
 import logging
 import random
 import secrets
@@ -15,11 +14,9 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import gevent
 from locust.argument_parser import LocustArgumentParser
@@ -30,18 +27,15 @@ from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
 import msgspec
-from flask import jsonify, request
-from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from msgspec import Struct
 
 from harness import (
     ConfigurationError,
     cleanup,
     command_line,
-    contract,
     drawing,
     garbage,
+    gate,
     live,
     login,
     objectives,
@@ -53,14 +47,11 @@ from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_gene
 from harness.guard import check_host
 from harness.meter import Meter
 from harness.objectives import Objectives
-from harness.origin import Origin
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts, DeviceCounts
-from harness.session import answers
-from harness.settings import Settings, load, redacted
+from harness.settings import Settings, load
 from harness.timeseries import Report
 from harness.user import Shared, share, shared_in
-from harness.wire import Fault
 
 FINISH = "notice_load.finish"
 FINISHED = "notice_load.finished"
@@ -68,7 +59,6 @@ REPORT = "notice_load"
 FINISH_MARGIN_S = 10.0
 POLL_S = 0.05
 
-P = ParamSpec("P")
 logger = logging.getLogger(__name__)
 
 
@@ -77,7 +67,7 @@ def install(events: Events) -> None:
 
     A wrong setting ends the process with one line and exit code 2.
     """
-    with _exit_on_wrong_configuration():
+    with gate.exit_on_wrong_configuration():
         lifecycle = Lifecycle(load())
     events.init_command_line_parser.add_listener(lifecycle.on_command_line)
     events.init.add_listener(lifecycle.on_init)
@@ -89,26 +79,6 @@ def install(events: Events) -> None:
     events.report_to_master.add_listener(lifecycle.on_report_to_master)
     events.worker_report.add_listener(lifecycle.on_worker_report)
     events.quitting.add_listener(lifecycle.on_quitting)
-
-
-@contextmanager
-def _exit_on_wrong_configuration() -> Iterator[None]:
-    try:
-        yield
-    except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-def _configuring(listener: Callable[P, None]) -> Callable[P, None]:
-    """Let a listener end the process with one line when the configuration is wrong."""
-
-    @functools.wraps(listener)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        with _exit_on_wrong_configuration():
-            listener(*args, **kwargs)
-
-    return guarded
 
 
 class Finished(Struct, frozen=True):
@@ -140,15 +110,14 @@ class Lifecycle:
         self.took_part: set[str] = set()
         self.reported: dict[str, Finished] = {}
         self.finished = False
-        self.parsed = False
 
-    @_configuring
+    @gate.configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
         """Add the suite's options; keep locust's ports on this machine unless told otherwise."""
         command_line.add(parser, self.settings)
-        self._check_master_port_when_parsed(parser)
+        gate.check_master_port(parser)
 
-    @_configuring
+    @gate.configuring
     def on_init(
         self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: object
     ) -> None:
@@ -176,12 +145,14 @@ class Lifecycle:
         if options.headless and options.logfile:
             _send_locusts_tables_to_the_log()
         if options.headless or options.autostart:
-            self._check_target(environment.host)
+            gate.check_target(environment.host, self.settings)
         if web_ui is not None:
             command_line.check_port_is_free(
                 "web UI", options.web_host, options.web_port, "--web-port"
             )
-            self._guard_host_field(web_ui, environment)
+            gate.guard_form(
+                web_ui, environment, lambda typed: self._check_start(environment, typed)
+            )
             if web_ui.web_login:
                 login.install(web_ui, self.settings)
             live.install(web_ui, lambda: self._look(runner), options.web_base_path)
@@ -195,7 +166,7 @@ class Lifecycle:
         """Open a run: seed, words and pool in every process, the record where the run is led."""
         options, runner = _options(environment), environment.runner
         if isinstance(runner, WorkerRunner):
-            with _exit_on_wrong_configuration():
+            with gate.exit_on_wrong_configuration():
                 environment.host = check_host(environment.host or "", self.settings.allowed_hosts)
         else:
             try:
@@ -221,7 +192,7 @@ class Lifecycle:
             if isinstance(runner, MasterRunner):
                 self.took_part = _connected(runner)
             assert self.wanted is not None
-            with _exit_on_wrong_configuration():
+            with gate.exit_on_wrong_configuration():
                 self.recorder = Recorder(environment, self.settings, self.wanted, time.time())
                 self.latest = self.recorder
             if options.headless and options.only_summary:
@@ -365,43 +336,6 @@ class Lifecycle:
         runner.send_message(FINISHED, msgspec.to_builtins(ended))
         self.finished = True
 
-    def _check_target(self, host: str | None) -> None:
-        """Ask once whether anything answers at the target, so that a typing error costs a second.
-
-        Raises:
-            ConfigurationError: no host is set, or nothing there speaks HTTP.
-        """
-        if not host:
-            raise ConfigurationError(
-                "no host to test; give --host http://127.0.0.1:8000 or set HOST in .env"
-            )
-        try:
-            answers(Origin(host, self.settings), contract.list_boards())
-        except Fault as fault:
-            raise ConfigurationError(
-                f"the target {redacted(host)} does not answer ({fault}); is it running?"
-            ) from None
-
-    def _guard_host_field(self, web_ui: WebUI, environment: Environment) -> None:
-        """Refuse what is typed into the web UI and cannot work, before locust takes it over."""
-        assert web_ui.app is not None
-
-        @web_ui.app.before_request
-        def refuse() -> ResponseReturnValue | None:
-            if web_ui.web_login and not current_user.is_authenticated:
-                return None  # locust sends strangers to the login
-            try:
-                if request.method == "POST" and request.path.endswith("/swarm"):
-                    self._check_start(environment, request.form.get("host"))
-                elif request.method == "POST" and request.path.endswith("/user"):
-                    host = (request.get_json(silent=True, force=True) or {}).get("host")
-                    if host is not None:
-                        raise ConfigurationError("the host is that of the whole run; start anew")
-            except ConfigurationError as error:
-                shown = redacted(environment.host or "")
-                return jsonify(success=False, message=str(error), host=shown)
-            return None
-
     def _check_start(self, environment: Environment, typed: str | None) -> None:
         """Check a start from the web UI.
 
@@ -418,23 +352,8 @@ class Lifecycle:
             raise ConfigurationError(
                 "no worker is ready; after a run they need the time of --stop-timeout"
             )
-        self._check_target(host)
+        gate.check_target(host, self.settings)
         self.stopping = False  # not earlier: the last ramp-up would wake finished workers
-
-    def _check_master_port_when_parsed(self, parser: LocustArgumentParser) -> None:
-        """Look at the master port once, before locust binds it: there is no event in between."""
-        parse_args = parser.parse_args
-
-        def checked(*args: Any, **kwargs: Any) -> Namespace:
-            options: Namespace = parse_args(*args, **kwargs)
-            if options.master and not self.parsed:
-                with _exit_on_wrong_configuration():
-                    host, port = options.master_bind_host, options.master_bind_port
-                    command_line.check_port_is_free("master", host, port, "--master-bind-port")
-            self.parsed = True
-            return options
-
-        parser.parse_args = checked
 
 
 def _options(environment: Environment) -> Namespace:

@@ -1,0 +1,111 @@
+"""What is refused before the first request: at the start, and in the form of the web UI."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec
+
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.web import WebUI
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from harness import ConfigurationError, command_line, contract
+from harness.origin import Origin
+from harness.session import answers
+from harness.settings import Settings, redacted
+from harness.wire import Fault
+
+P = ParamSpec("P")
+
+
+@contextmanager
+def exit_on_wrong_configuration() -> Iterator[None]:
+    """End the process with one line and exit code 2 when the configuration is wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def configuring(listener: Callable[P, None]) -> Callable[P, None]:
+    """Let a listener end the process with one line when the configuration is wrong."""
+
+    @functools.wraps(listener)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        with exit_on_wrong_configuration():
+            listener(*args, **kwargs)
+
+    return guarded
+
+
+def check_target(host: str | None, settings: Settings) -> None:
+    """Ask once whether anything answers at the target, so that a typing error costs a second.
+
+    Raises:
+        ConfigurationError: no host is set, or nothing there speaks HTTP.
+    """
+    if not host:
+        raise ConfigurationError(
+            "no host to test; give --host http://127.0.0.1:8000 or set HOST in .env"
+        )
+    try:
+        answers(Origin(host, settings), contract.list_boards())
+    except Fault as fault:
+        raise ConfigurationError(
+            f"the target {redacted(host)} does not answer ({fault}); is it running?"
+        ) from None
+
+
+def guard_form(
+    web_ui: WebUI, environment: Environment, check_start: Callable[[str | None], None]
+) -> None:
+    """Refuse what is typed into the web UI and cannot work, before locust takes it over.
+
+    Args:
+        web_ui: locust's.
+        environment: locust's.
+        check_start: gets the host that was typed; raises a ConfigurationError to refuse a start.
+    """
+    assert web_ui.app is not None
+
+    @web_ui.app.before_request
+    def refuse() -> ResponseReturnValue | None:
+        if web_ui.web_login and not current_user.is_authenticated:
+            return None  # locust sends strangers to the login
+        try:
+            if request.method == "POST" and request.path.endswith("/swarm"):
+                check_start(request.form.get("host"))
+            elif request.method == "POST" and request.path.endswith("/user"):
+                host = (request.get_json(silent=True, force=True) or {}).get("host")
+                if host is not None:
+                    raise ConfigurationError("the host is that of the whole run; start anew")
+        except ConfigurationError as error:
+            shown = redacted(environment.host or "")
+            return jsonify(success=False, message=str(error), host=shown)
+        return None
+
+
+def check_master_port(parser: LocustArgumentParser) -> None:
+    """Look at the master port once, before locust binds it: there is no event in between."""
+    parse_args, looked_at = parser.parse_args, False
+
+    def checked(*args: Any, **kwargs: Any) -> Namespace:
+        nonlocal looked_at
+        options: Namespace = parse_args(*args, **kwargs)
+        if options.master and not looked_at:
+            with exit_on_wrong_configuration():
+                host, port = options.master_bind_host, options.master_bind_port
+                command_line.check_port_is_free("master", host, port, "--master-bind-port")
+        looked_at = True
+        return options
+
+    parser.parse_args = checked
