@@ -90,16 +90,6 @@ def test_workers_that_are_stopped_report_before_they_go(commands, notice_server)
     assert run.summary["devices"] == {"registered": 20, "deleted": 20, "left_behind": 0}
 
 
-def test_a_lost_worker_makes_the_run_invalid(commands, notice_server):
-    master, first, second = start_parts(commands, notice_server, "--run-time=12s")
-    first.kill()
-    commands.finish(first)
-    run = commands.finish(master)
-    commands.finish(second)
-    assert run.exit_code == run.summary["exit_code"] == 3
-    assert "lost workers: 1, and with them" in run.stdout
-
-
 def test_the_waiting_of_the_workers_is_no_part_of_the_run(commands, notice_server):
     port = str(free_port())
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]

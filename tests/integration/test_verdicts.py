@@ -25,7 +25,7 @@ FILES = (
     *(timeseries.TIMELINE, timeseries.HISTOGRAMS, timeseries.FAILURES),
 )
 USERS = ("--users=60", "--spawn-rate=60", "--seed=1")
-SECONDS = "--run-time=8s"
+SECONDS = "--run-time=6s"
 LOAD = (*USERS, SECONDS)
 
 Run = Callable[..., Finished]
@@ -169,7 +169,7 @@ def test_a_worker_that_is_killed(commands: Commands, notice_server: NoticeServer
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
     master = commands.start_locust(
         *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
-        *(*USERS, "--run-time=12s", "--host", notice_server.url),
+        *(*USERS, "--run-time=9s", "--host", notice_server.url),
     )
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 50, "the run is under way")
     workers[0].kill()
