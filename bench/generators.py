@@ -214,7 +214,7 @@ GENERATORS = (
     ),
     Generator(
         name="ours_unrecorded",
-        title="ours, checked, not recorded",
+        title="ours, checked, counted by locust alone",
         checked=True,
         program=PYTHON,
         command=_locust("ours.py", "UnrecordedUser"),
