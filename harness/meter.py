@@ -66,22 +66,25 @@ class Meter:
         self,
         request_type: str,
         name: str,
-        response_time: float,
+        response_time: float | None,
         exception: Exception | None = None,
         start_time: float | None = None,
-        response_length: int = 0,
+        response_length: int | None = 0,
         response: object = None,
         context: object = None,
         url: object = None,
         **_: object,
     ) -> None:
+        if response_time is None:  # locust counts such requests, though there is nothing to time
+            self._statistics.add_untimed((request_type, name), response_length or 0, exception)
+            return
         now_s = time.time() if start_time is None else start_time + response_time * 0.001
         second = self._second
         if now_s >= second.until_s:
             second = self._begin_second(int(now_s))
         key = request_type, name
         second.all_ms[key].append(response_time)
-        second.lengths[key] += response_length
+        second.lengths[key] += response_length or 0
         second.last_s = now_s
         if exception is not None:
             self._count(second, key)

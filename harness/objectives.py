@@ -56,7 +56,7 @@ def load(path: Path) -> Objectives:
         ConfigurationError: it cannot be read, or holds a wrong line; says which.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8; save it as UTF-8") from None
     except OSError as error:

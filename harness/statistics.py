@@ -60,6 +60,12 @@ class Statistics:
         counted.entries[name, method].extend(entry)
         counted.total.extend(entry)
 
+    def add_untimed(self, key: Key, length: int, error: Exception | None) -> None:
+        """Add a request that has no response time."""
+        if self._listener is not None:
+            method, name = key
+            self._listener(method, name, None, length, error)
+
     def add_failure(self, key: Key, error: Exception) -> None:
         """Let a request that was added count as failed."""
         if self._listener is not None:

@@ -46,6 +46,14 @@ def test_the_bounds_of_the_generator_are_read() -> None:
     assert parse(text, "slo.toml").saturation == bounds
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_any_editor_are_read(tmp_path: Path, mark: str, end: str) -> None:
+    path = tmp_path / "slo.toml"
+    path.write_bytes(f"{mark}[total]{end}p95_ms = 5{end}".encode())
+    assert load(path).limits == {"total": {"fail_ratio": 0.0, "p95_ms": 5.0}}
+
+
 def test_the_text_is_kept_as_it_was() -> None:
     text = "# why\n[total]\np95_ms = 500 # agreed in May\n"
     assert parse(text, "slo.toml").text == text

@@ -115,6 +115,28 @@ def test_locusts_own_rounding_can_still_be_replaced(
     assert dict(environment.stats.total.response_times) == {7: 1}
 
 
+@pytest.mark.parametrize("error", [None, ValueError("kind")])
+def test_a_request_without_a_time_is_left_to_locust(
+    environment: Environment, error: Exception | None
+) -> None:
+    meter = Meter(environment)
+    fire(environment, response_time=None, exception=error)
+    fire(environment)
+    meter.stop()
+    total = environment.stats.total
+    assert (total.num_requests, total.num_none_requests) == (2, 1)
+    assert total.num_failures == (error is not None)
+    assert len(meter.taken().intervals) == 1
+
+
+def test_a_request_without_a_length_counts(environment: Environment) -> None:
+    meter = Meter(environment)
+    fire(environment, response_length=None)
+    meter.stop()
+    total = environment.stats.total
+    assert (total.num_requests, total.total_content_length) == (1, 0)
+
+
 def test_without_a_runner_nobody_counts() -> None:
     environment = Environment(user_classes=[], events=Events())
     meter = Meter(environment)
