@@ -94,18 +94,24 @@ def guard_form(
         return None
 
 
-def check_master_port(parser: LocustArgumentParser) -> None:
-    """Look at the master port once, before locust binds it: there is no event in between."""
-    parse_args, looked_at = parser.parse_args, False
+class MasterPort:
+    """Looks at the master's port once, before locust binds it: there is no event in between."""
 
-    def checked(*args: Any, **kwargs: Any) -> Namespace:
-        nonlocal looked_at
-        options: Namespace = parse_args(*args, **kwargs)
-        if options.master and not looked_at:
-            with exit_on_wrong_configuration():
-                host, port = options.master_bind_host, options.master_bind_port
-                command_line.check_port_is_free("master", host, port, "--master-bind-port")
-        looked_at = True
-        return options
+    def __init__(self) -> None:
+        """Expect the first parsing of this process; locust makes more parsers later."""
+        self._is_looked_at = False
 
-    parser.parse_args = checked
+    def check_when_parsed(self, parser: LocustArgumentParser) -> None:
+        """End the process with one line when a parsed command line names a port in use."""
+        parse_args = parser.parse_args
+
+        def checked(*args: Any, **kwargs: Any) -> Namespace:
+            options: Namespace = parse_args(*args, **kwargs)
+            if options.master and not self._is_looked_at:
+                with exit_on_wrong_configuration():
+                    host, port = options.master_bind_host, options.master_bind_port
+                    command_line.check_port_is_free("master", host, port, "--master-bind-port")
+            self._is_looked_at = True
+            return options
+
+        parser.parse_args = checked

@@ -110,12 +110,13 @@ class Lifecycle:
         self.took_part: set[str] = set()
         self.reported: dict[str, Finished] = {}
         self.finished = False
+        self.master_port = gate.MasterPort()
 
     @gate.configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
         """Add the suite's options; keep locust's ports on this machine unless told otherwise."""
         command_line.add(parser, self.settings)
-        gate.check_master_port(parser)
+        self.master_port.check_when_parsed(parser)
 
     @gate.configuring
     def on_init(
