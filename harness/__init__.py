@@ -9,7 +9,7 @@ Eight floors, each importing only from those below it:
 * third: `user`, `cleanup`, `meter`, `verdict`, `standing`, `gate`
 * fourth: `result`
 * fifth: `recorder`, `report`
-* sixth: `live`
+* sixth: `live`, `compare`
 * top: `lifecycle`, `__main__`
 """
 
