@@ -21,6 +21,7 @@ from bench.measure import measure
 from bench.results import Comparison, Sample, Series, read, write
 from bench.server import Nginx
 from harness import ConfigurationError
+from harness.processes import find_program
 
 PROGRAMS = ("nginx", "k6", "wrk", "hey")
 LEAST_ROUNDS = 3
@@ -93,14 +94,14 @@ def _measure(options: argparse.Namespace) -> None:
     if rounds < LEAST_ROUNDS and not options.dry:
         raise ConfigurationError(f"--rounds {rounds}: at least {LEAST_ROUNDS}, or --dry")
     generator_core, server_core = process.two_cores()
-    found = {generator.name: process.find(generator.program) for generator in GENERATORS}
+    found = {generator.name: find_program(generator.program) for generator in GENERATORS}
     for generator in GENERATORS:
         if found[generator.name] is None:
             print(f"missing: {generator.program}, so not measured: {generator.title}")
     samples: dict[str, list[Sample]] = {generator.name: [] for generator in GENERATORS}
     with tempfile.TemporaryDirectory(prefix="notice-load-bench-") as scratch:
         folder = Path(scratch)
-        if process.find("k6"):
+        if find_program("k6"):
             judged = prove_k6_checks(_made(folder / "judge"))
             print(f"k6's checks judge {judged} answers, right and wrong, as the suite's do")
         with Nginx(_made(folder / "nginx"), server_core) as server:

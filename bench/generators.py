@@ -15,6 +15,7 @@ from bench.results import OURS
 from bench.server import Nginx
 from harness import contract
 from harness.contract import Request
+from harness.processes import find_program
 from harness.verdict import EXIT_CODES
 
 USERS = 50
@@ -278,7 +279,7 @@ def prove_k6_checks(folder: Path) -> int:
         BenchError: they differ, so a comparison of "checked" with "checked" would be none.
     """
     cases = [("a right answer", *case) for case in _right_answers()] + list(answers.wrong())
-    program = process.find("k6")
+    program = find_program("k6")
     assert program is not None
     asked, report = folder / "asked.json", folder / "verdicts.json"
     asked.write_text(json.dumps([_described(request) for _, request, _, _ in cases]))

@@ -8,10 +8,10 @@ import re
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
-from bench import process
 from bench.results import Conditions
+from harness.compare.machine import cpu_model
+from harness.processes import find_program
 
 VERSION_ARGUMENTS = {"nginx": "-v", "k6": "version", "wrk": "-v"}
 
@@ -21,7 +21,7 @@ def conditions(programs: tuple[str, ...]) -> Conditions:
     packages = {name: version(name) for name in ("locust", "gevent", "httptools", "msgspec")}
     return Conditions(
         measured_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        cpu=_cpu(),
+        cpu=cpu_model(),
         cores=os.cpu_count() or 1,
         kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
         versions={
@@ -32,15 +32,8 @@ def conditions(programs: tuple[str, ...]) -> Conditions:
     )
 
 
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    text = info.read_text(encoding="utf-8") if info.exists() else ""
-    model = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
-    return model[1].strip() if model else platform.machine()
-
-
 def _version(program: str) -> str:
-    path = process.find(program)
+    path = find_program(program)
     if path is None:
         return "missing"
     if program not in VERSION_ARGUMENTS:
@@ -50,3 +43,6 @@ def _version(program: str) -> str:
     )
     number = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
     return number[0] if number else "does not say"
+
+
+# TODO

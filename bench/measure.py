@@ -15,7 +15,7 @@ from bench import BenchError, process
 from bench.generators import Generator, Job, Reported, own_variables
 from bench.results import Sample
 from bench.server import Nginx
-from harness.deployments import start_process, stop_process
+from harness.processes import cpu_s, last_words, start_process, stop_process
 
 FIRST_REQUESTS = 100
 START_TIMEOUT_S = 30.0
@@ -122,7 +122,7 @@ def _look(generator: Generator, server: Nginx, load: subprocess.Popen[bytes], jo
         return Look(
             requests=server.requests(),
             moment_s=time.perf_counter(),
-            generator_cpu_s=process.cpu_s(load.pid),
+            generator_cpu_s=cpu_s(load.pid),
             server_cpu_s=server.cpu_s(),
         )
     except psutil.NoSuchProcess:
@@ -132,4 +132,4 @@ def _look(generator: Generator, server: Nginx, load: subprocess.Popen[bytes], jo
 def _ended_wrongly(generator: Generator, load: subprocess.Popen[bytes], job: Job) -> BenchError:
     code = load.poll()
     what = "did not load or did not end in time" if code is None else f"ended with code {code}"
-    return BenchError(f"{generator.name} {what}: {process.last_words(job.log)}")
+    return BenchError(f"{generator.name} {what}: {last_words(job.log)}")

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-
-import psutil
+from contextlib import contextmanager
 
 from harness import ConfigurationError
 from harness.settings import NAMES, PROJECT_DIR
-
-SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
-
-
-def find(program: str) -> str | None:
-    """Return where a program is: beside this Python, on the path, or among the system's own."""
-    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), *SYSTEM_FOLDERS]
-    return shutil.which(program, path=os.pathsep.join(folders))
 
 
 def two_cores() -> tuple[int, int]:
@@ -47,22 +34,6 @@ def pinned(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def cpu_s(pid: int) -> float:
-    """Return the CPU time of a process and its descendants, user and system, in seconds.
-
-    Raises:
-        psutil.NoSuchProcess: it has ended.
-    """
-    root = psutil.Process(pid)
-    own = root.cpu_times()
-    total = own.user + own.system + own.children_user + own.children_system
-    for child in root.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # then its time is among its parent's
-            times = child.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return float(total)
-
-
 def allow_open_files(needed: int) -> None:
     """Raise the soft limit of open files to the hard one.
 
@@ -86,9 +57,3 @@ def environment(**own: str) -> dict[str, str]:
         if name not in NAMES and not name.startswith(("LOCUST_", "K6_"))
     }
     return {**clean, "PYTHONPATH": str(PROJECT_DIR), **own}
-
-
-def last_words(log: Path) -> str:
-    """Return the last line that a process wrote."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

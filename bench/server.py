@@ -15,7 +15,14 @@ from types import TracebackType
 from bench import process
 from bench.answers import alarm_off_lengths, boards, device, encoded, new_device, page
 from harness import ConfigurationError, contract
-from harness.deployments import free_port, start_process, stop_process
+from harness.processes import (
+    cpu_s,
+    find_program,
+    free_port,
+    last_words,
+    start_process,
+    stop_process,
+)
 
 MOST_CONNECTIONS = 16_384
 START_TIMEOUT_S = 10.0
@@ -44,7 +51,7 @@ class Nginx:
         Raises:
             ConfigurationError: it is not installed.
         """
-        program = process.find("nginx")
+        program = find_program("nginx")
         if program is None:
             raise ConfigurationError("nginx is missing; install it: apt-get install nginx-light")
         self._program = program
@@ -75,7 +82,7 @@ class Nginx:
                     self.requests()
                     return self
                 if self._process.poll() is not None or time.monotonic() > latest:
-                    raise ConfigurationError(f"nginx did not start: {process.last_words(log)}")
+                    raise ConfigurationError(f"nginx did not start: {last_words(log)}")
                 time.sleep(POLL_S)
         except BaseException:
             self.__exit__(None, None, None)
@@ -109,7 +116,7 @@ class Nginx:
     def cpu_s(self) -> float:
         """Return the CPU time that it took so far, in seconds."""
         assert self._process is not None
-        return process.cpu_s(self._process.pid)
+        return cpu_s(self._process.pid)
 
     def _configuration(self) -> str:
         open_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * MOST_CONNECTIONS)

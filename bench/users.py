@@ -23,7 +23,7 @@ from bench.generators import LOCUSTFILES, Reported
 from bench.measure import check_seen
 from bench.results import Client, Step, UserSteps, percentile, read, write
 from bench.server import Nginx
-from harness.deployments import start_process, stop_process
+from harness.processes import cpu_s, last_words, start_process, stop_process
 from harness.settings import HTTP_CLIENTS
 
 USERS = (1_000, 5_000, 10_000)
@@ -117,7 +117,7 @@ def measure(client: str, users: int, server: Nginx, core: int, seconds: int, fol
             latest = time.monotonic() + timeout_s
             while not true():
                 if load.poll() is not None or time.monotonic() > latest:
-                    raise BenchError(f"{name}: {what}: {process.last_words(log)}")
+                    raise BenchError(f"{name}: {what}: {last_words(log)}")
                 time.sleep(POLL_S)
 
         wait_for(lambda: server.requests() > seen_before + 1, "sends nothing", SPAWN_TIMEOUT_S)
@@ -126,15 +126,15 @@ def measure(client: str, users: int, server: Nginx, core: int, seconds: int, fol
         spawned_s = time.monotonic() - first_s
         time.sleep(SETTLE_S)
         load.send_signal(signal.SIGUSR1)
-        begin = time.perf_counter(), server.requests(), process.cpu_s(load.pid)
+        begin = time.perf_counter(), server.requests(), cpu_s(load.pid)
         time.sleep(seconds)
-        end = time.perf_counter(), server.requests(), process.cpu_s(load.pid)
+        end = time.perf_counter(), server.requests(), cpu_s(load.pid)
         rss_kb = psutil.Process(load.pid).memory_info().rss / 1024
         load.send_signal(signal.SIGUSR2)
         wait_for(loop_report.exists, "writes no report", REPORT_TIMEOUT_S)
         seen = server.requests() - seen_before
     except psutil.NoSuchProcess:
-        raise BenchError(f"{name} ended early: {process.last_words(log)}") from None
+        raise BenchError(f"{name} ended early: {last_words(log)}") from None
     finally:
         stop_process(load, STOP_TIMEOUT_S)
     loop = msgspec.json.decode(loop_report.read_bytes(), type=LoopReport)

@@ -2,7 +2,7 @@
 
 Eight floors, each importing only from those below it:
 
-* ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`
+* ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`, `processes`, `tomlfile`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
   `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
 * second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`

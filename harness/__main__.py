@@ -1,4 +1,4 @@
-"""`python -m harness run | ui | report`: what one locust process cannot do.
+"""`python -m harness run | ui | report | compare`: what one locust process cannot do.
 
 It starts a server to test when no host is named, starts locust's processes, and stops all of them.
 The run itself is locust's; `harness.lifecycle` watches over it. `report` draws a run again.
@@ -19,7 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from harness import ConfigurationError, deployments, runfolder
+from harness import ConfigurationError, deployments, processes, runfolder
+from harness.compare import options as compare_options
 from harness.guard import check_host
 from harness.settings import PROJECT_DIR, Settings, load, redacted
 
@@ -45,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "report":
             return _report(options.folder)
         settings = load()
+        if options.command == "compare":
+            from harness.compare import command  # brings scipy along, which a run does without
+
+            return command.run(options, settings)
         config = _config(options.profile)
         with _server(options, settings) as (host, folder):
             return _locust(options, settings, config, host, folder)
@@ -77,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", help="makes the choices of every user repeatable")
         command.add_argument("--tags", nargs="+", help="only tasks with one of these tags")
         command.add_argument("--exclude-tags", nargs="+", help="no task with one of these tags")
+        command.add_argument("--deployment", help="one of conf/deployments.toml (without a host)")
         command.add_argument("--run-id", help="name of the folder under results/")
+    compare = commands.add_parser("compare", help="which deployment carries more")
+    compare_options.add_to(compare)
     report = commands.add_parser("report", help="draw a run again, from the files of its folder")
     report.add_argument("folder", type=Path, help="results/RUN_ID")
     return parser
@@ -151,9 +159,19 @@ def _server(options: argparse.Namespace, settings: Settings) -> Iterator[tuple[s
     if host:
         yield host, folder
         return
-    print("starting the reference server: gunicorn on SQLite", flush=True)
-    with deployments.ReferenceServer(folder, settings.alarm_fields) as server:
+    deployment = _deployment(options, settings)
+    options.deployment = deployment.name
+    print(f"starting the reference server: {deployment.title}, on SQLite", flush=True)
+    with deployments.Server(deployment, folder, settings.alarm_fields) as server:
         yield server.url, folder
+
+
+def _deployment(options: argparse.Namespace, settings: Settings) -> deployments.Deployment:
+    known = deployments.load(settings.deployments_file)
+    name = options.deployment or settings.deployment or deployments.DEFAULT
+    if name not in known:
+        raise ConfigurationError(f"unknown deployment {name!r}; there are {', '.join(known)}")
+    return known[name]
 
 
 def _locust(
@@ -171,7 +189,7 @@ def _locust(
     command += ["--run-id", folder.name]
     workers: list[subprocess.Popen[bytes]] = []
     if options.workers:
-        port = deployments.free_port()
+        port = processes.free_port()
         workers = [_worker(port, number, folder) for number in range(1, options.workers + 1)]
         command += ["--master", f"--master-bind-port={port}"]
         command += [f"--expect-workers={options.workers}"]
@@ -179,13 +197,13 @@ def _locust(
         command += ["--headless", "--only-summary", "--logfile", str(folder / "locust.log")]
         print(f"load on {redacted(host)}, results in {folder}/", flush=True)
     # The host goes by the environment: credentials in it would show in the list of processes.
-    env = {**os.environ, "LOCUST_HOST": host}
-    locust = deployments.start_process(command, env=env, cwd=None)
+    env = processes.inherited(LOCUST_HOST=host)
+    locust = processes.start_process(command, env=env, cwd=None)
     try:
         _await(locust, workers, folder)
     finally:
         limit_s = settings.answer_timeout_s + settings.cleanup_timeout_s
-        deployments.stop_processes([locust, *workers], limit_s)
+        processes.stop_processes([locust, *workers], limit_s)
     return _outcome(locust.returncode, folder)
 
 
@@ -197,7 +215,7 @@ def _locustfiles(config: Path) -> str:
 
 def _worker(port: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
     command = [*LOCUST, "-f", str(LOCUSTFILE), "--worker", f"--master-port={port}"]
-    return deployments.start_process(command, log=folder / f"worker-{number}.log")
+    return processes.start_process(command, log=folder / f"worker-{number}.log")
 
 
 def _await(

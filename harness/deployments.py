@@ -1,151 +1,153 @@
-"""Starts, awaits and stops the reference server, whatever happens to the one who started it."""
+"""Ways to deploy a server, and one of them at work: started, awaited, stopped without a trace."""
 
 from __future__ import annotations
 
-import ctypes
 import os
+import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import Template
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
-from harness import ConfigurationError
+import msgspec
+from msgspec import Struct
+
+from harness import ConfigurationError, tomlfile
+from harness.processes import (
+    find_program,
+    free_port,
+    inherited,
+    last_words,
+    start_process,
+    stop_processes,
+)
 from harness.runfolder import data_hash
 from harness.settings import PROJECT_DIR
 
+DEPLOYMENTS = PROJECT_DIR / "conf" / "deployments.toml"
+NGINX_TEMPLATE = PROJECT_DIR / "conf" / "nginx.conf.template"
 TARGET_DIR = PROJECT_DIR / "target"
+DEFAULT = "gunicorn-threads"
 NOTICES = 5000
 SEED = 1
-WORKERS = 2
-THREADS = 4
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.1
 
-_PR_SET_PDEATHSIG = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+PLACE = re.compile(r"\{(\w*)\}")
+PLACES = ("address", "port", "python", "tmp")
 
 
-def start_process(
-    command: Sequence[str],
-    *,
-    log: Path | None = None,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own, so that Ctrl-C reaches it only through us.
+class Deployment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of `conf/deployments.toml`; the file says what its keys mean."""
 
-    On Linux the kernel sends it SIGTERM when this process dies, even by SIGKILL.
+    name: str
+    title: str = ""
+    command: list[str]
+    health: str = "/healthz"
+    folder: str = "target"
+    environment: dict[str, str] = {}
+    nginx: str | None = None
 
-    Args:
-        command: program and arguments.
-        log: file that gets its output; without it the output is shown.
-        env: its environment.
-        cwd: its working directory.
+
+KEYS = tuple(key for key in Deployment.__struct_fields__ if key != "name")
+
+
+def load(path: Path = DEPLOYMENTS) -> dict[str, Deployment]:
+    """Read the deployments, in the order of the file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or holds a wrong line; says which.
     """
-    output = log.open("ab") if log is not None else None
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output else None,
-            env=env,
-            cwd=cwd,
-            start_new_session=True,
-            preexec_fn=_die_with_parent(os.getpid()) if sys.platform == "linux" else None,
-        )
-    finally:
-        if output is not None:
-            output.close()
+    text, name = tomlfile.read(path, "DEPLOYMENTS_FILE"), str(path)
+    found = {
+        deployment: _deployment(text, name, deployment, table)
+        for deployment, table in tomlfile.parse(text, name).items()
+    }
+    if not found:
+        raise ConfigurationError(f"{path} names no deployment")
+    return found
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
-    prctl = ctypes.CDLL(None).prctl
+def _deployment(text: str, file: str, name: str, table: Any) -> Deployment:
+    def wrong(what: str, *keys: str) -> ConfigurationError:
+        return tomlfile.wrong(text, file, what, name, *keys)
 
-    def before_exec() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died between the fork and the line above
-            os._exit(1)
-
-    return before_exec
-
-
-def stop_process(process: subprocess.Popen[bytes], timeout_s: float = STOP_TIMEOUT_S) -> None:
-    """End a program and all of its process group: asked first, killed after `timeout_s`."""
-    stop_processes([process], timeout_s)
-
-
-def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:
-    """End programs and their process groups: all asked first, then killed after `timeout_s`."""
-    latest = time.monotonic() + timeout_s
-    for process in processes:
-        if process.poll() is None:
-            process.terminate()
-    for process in processes:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, latest - time.monotonic()))
-    for process in processes:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    if not isinstance(table, dict):
+        raise wrong(f"{name!r} stands outside of a table; begin one with [name]")
+    if not NAME.fullmatch(name):
+        raise wrong(f"[{name!r}] cannot name a folder; use letters, digits, '.', '_' and '-'")
+    for key, value in table.items():
+        if key not in KEYS:
+            raise wrong(f"unknown key {key!r}; {tomlfile.hint(key, KEYS)}", key)
+        try:
+            msgspec.convert({"name": name, "command": [], key: value}, Deployment)
+        except msgspec.ValidationError as error:
+            raise wrong(f"{key} is wrong: {error}", key) from None
+        for place in PLACE.findall(_joined(value)) if key in ("command", "nginx") else ():
+            if place not in PLACES:
+                raise wrong(f"unknown {{{place}}}; {tomlfile.hint(place, PLACES)}", key)
+    if not table.get("command"):
+        raise wrong('there is no command; write command = ["program", "argument"]')
+    if not (PROJECT_DIR / table.get("folder", "target")).is_dir():
+        raise wrong(f"there is no folder {table['folder']}", "folder")
+    if not table.get("health", "/").startswith("/"):
+        raise wrong(f"health = {table['health']!r}: write a path, such as /healthz", "health")
+    return Deployment(**{"title": name, **table, "name": name})
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _joined(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else " ".join(value)
 
 
-class ReferenceServer:
-    """The project's own notice server: gunicorn on a free loopback port, SQLite, seeded.
+class Server:
+    """A deployment at work on a free loopback port; a context manager.
 
-    A context manager. The database is a copy of one that is seeded once and then kept, so that
-    every run begins with the same rows and leaves no trace in the next.
+    Its database is a copy of one that is seeded once and then kept, so that every start begins
+    with the same rows and leaves no trace in the next.
+
+    Attributes:
+        url: where it answers.
+        pids: of its programs, whose children belong to it too.
     """
 
-    name = "gunicorn"
-
-    def __init__(self, folder: Path, alarm_fields: Sequence[str]) -> None:
-        """Keep its database and its log in `folder`, which must exist."""
+    def __init__(
+        self, deployment: Deployment, folder: Path, alarm_fields: Sequence[str] = ()
+    ) -> None:
+        """Keep its database and its logs in `folder`, which must exist."""
+        self._deployment = deployment
         self._folder = folder
         self._alarm_fields = alarm_fields
-        self._process: subprocess.Popen[bytes] | None = None
+        self._programs: dict[str, subprocess.Popen[bytes]] = {}
+        self._tmp: Path | None = None
         self.url = ""
 
-    def __enter__(self) -> ReferenceServer:
+    @property
+    def pids(self) -> list[int]:
+        """Return the ids of its programs."""
+        return [process.pid for process in self._programs.values()]
+
+    def __enter__(self) -> Server:
         """Start it and wait until it is healthy.
 
         Raises:
-            ConfigurationError: it cannot be seeded, or did not become healthy; says why.
+            ConfigurationError: it cannot be seeded or started, or did not become healthy; says
+                why.
         """
-        database = self._folder / "target.sqlite3"
-        shutil.copyfile(seeded_database(), database)
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        log = self._folder / "target.log"
-        command = [
-            *(sys.executable, "-m", "gunicorn", "noticeboard.wsgi", "--bind", f"127.0.0.1:{port}"),
-            *("--workers", str(WORKERS), "--threads", str(THREADS)),
-        ]
-        self._process = start_process(
-            command,
-            log=log,
-            env=_target_environment(database, self._alarm_fields),
-            cwd=TARGET_DIR,
-        )
         try:
-            self._await_health(log)
+            self._start()
+            self._await_health()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -157,26 +159,113 @@ class ReferenceServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it with all its workers; keep its log, drop its database."""
-        if self._process is not None:
-            stop_process(self._process)
+        """Stop it with all its children; keep its logs, drop its database."""
+        stop_processes(list(reversed(self._programs.values())), STOP_TIMEOUT_S)
         for path in self._folder.glob("target.sqlite3*"):
             path.unlink(missing_ok=True)
+        if self._tmp is not None:
+            shutil.rmtree(self._tmp, ignore_errors=True)
 
-    def _await_health(self, log: Path) -> None:
-        assert self._process is not None
+    def died(self) -> str | None:
+        """Return which program ended without being told to, and how; None when none did."""
+        for name, process in self._programs.items():
+            code = process.poll()
+            if code is not None:
+                how = f"signal {-code}" if code < 0 else f"exit code {code}"
+                return f"{name} ended with {how}: {self._words(name)}"
+        return None
+
+    def _start(self) -> None:
+        deployment = self._deployment
+        check_programs(deployment)
+        database = self._folder / "target.sqlite3"
+        shutil.copyfile(seeded_database(), database)
+        # A short path, since that of a socket may have 107 letters only.
+        self._tmp = Path(tempfile.mkdtemp(prefix="notice-load-"))
+        port = free_port()
+        address = f"127.0.0.1:{port}"
+        self.url = f"http://{address}"
+        places = {
+            **{"python": sys.executable, "address": address, "port": str(port)},
+            "tmp": str(self._tmp),
+        }
+        environment = _target_environment(database, self._alarm_fields) | deployment.environment
+        command = [_filled(part, places) for part in deployment.command]
+        self._run("target", command, environment, PROJECT_DIR / deployment.folder)
+        if deployment.nginx:
+            self._run("nginx", _nginx_command(deployment.nginx, places), None, None)
+
+    def _run(
+        self, name: str, command: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None
+    ) -> None:
+        try:
+            log = self._folder / f"{name}.log"
+            self._programs[name] = start_process(command, log=log, env=env, cwd=cwd)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{command[0]} of the deployment {self._deployment.name} cannot be started: "
+                f"{error.strerror}"
+            ) from None
+
+    def _await_health(self) -> None:
         latest = time.monotonic() + START_TIMEOUT_S
+        said = "no answer"
         while time.monotonic() < latest:
-            if self._process.poll() is not None:
-                raise ConfigurationError(f"the target ended at its start: {_last_words(log)}")
+            for name, process in self._programs.items():
+                if process.poll() is not None:
+                    raise ConfigurationError(f"the {name} ended at its start: {self._words(name)}")
             try:
-                with urllib.request.urlopen(f"{self.url}/healthz", timeout=1):
+                with urllib.request.urlopen(self.url + self._deployment.health, timeout=1):
                     return
-            except (urllib.error.URLError, OSError):
+            except (urllib.error.URLError, OSError) as error:
+                said = str(error)
                 time.sleep(POLL_S)
         raise ConfigurationError(
-            f"the target was not healthy after {START_TIMEOUT_S:.0f} s: {_last_words(log)}"
+            f"the target was not healthy after {START_TIMEOUT_S:.0f} s: "
+            f"{self._deployment.health} gave {said}; {self._words('target')}"
         )
+
+    def _words(self, name: str) -> str:
+        log = self._folder / f"{name}.log"
+        return f"{last_words(log)} (more in {log})"
+
+
+def reference_server(folder: Path, alarm_fields: Sequence[str] = ()) -> Server:
+    """Return the server that a run without a host starts: gunicorn with threads, on SQLite."""
+    return Server(load()[DEFAULT], folder, alarm_fields)
+
+
+def _filled(text: str, places: Mapping[str, str]) -> str:
+    return PLACE.sub(lambda place: places[place[1]], text)
+
+
+def check_programs(deployment: Deployment) -> None:
+    """Look whether a deployment has what it needs.
+
+    Raises:
+        ConfigurationError: nginx is missing; says how to install it.
+    """
+    if deployment.nginx and find_program("nginx") is None:
+        raise ConfigurationError(
+            f"the deployment {deployment.name} needs nginx: install it (Debian, Ubuntu: apt-get "
+            "install nginx-light), or leave this deployment out"
+        )
+
+
+def _nginx_command(upstream: str, places: Mapping[str, str]) -> list[str]:
+    tmp = places["tmp"]
+    template = Template(NGINX_TEMPLATE.read_text(encoding="utf-8"))
+    values = {
+        **{"NGINX_LISTEN": places["address"], "NGINX_DIR": tmp},
+        "NGINX_UPSTREAM": _filled(upstream, places),
+    }
+    path = Path(tmp) / "nginx.conf"
+    path.write_text(template.safe_substitute(values), encoding="utf-8")
+    # Started by root it would hand its workers to a user who may not enter `tmp`.
+    as_root = "user root; " if os.geteuid() == 0 else ""
+    directives = f"{as_root}daemon off;"
+    program = find_program("nginx") or "nginx"
+    return [program, "-c", str(path), "-p", tmp, "-e", "stderr", "-g", directives]
 
 
 def seeded_database() -> Path:
@@ -221,9 +310,4 @@ def _target_environment(database: Path, alarm_fields: Sequence[str] = ()) -> dic
         "DEBUG": "0",
         "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **own, "ALARM_FIELDS": ",".join(alarm_fields)}
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"{lines[-1] if lines else 'it said nothing'} (more in {log})"
+    return inherited(**own, ALARM_FIELDS=",".join(alarm_fields))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.deployments import start_process, stop_process
+from harness.processes import start_process, stop_process
 from harness.settings import PROJECT_DIR
 
 TIMEOUT_S = 120.0

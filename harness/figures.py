@@ -117,12 +117,18 @@ class Running:
 
     Steady are the whole seconds in which as many users ran as were planned. Ramp-up, ramp-down
     and the change from one step to the next are not; nor is the second in which the last user
-    came, since its first part was ramp-up still.
+    came, since its first part was ramp-up still; nor the warm-up behind it.
     """
 
-    def __init__(self, saturation: Saturation) -> None:
-        """Begin before the first second."""
+    def __init__(self, saturation: Saturation, warm_up_s: float = 0.0) -> None:
+        """Begin before the first second.
+
+        Args:
+            saturation: when the generator counts as saturated.
+            warm_up_s: with all users of a step, before its steady state.
+        """
         self._saturation = saturation
+        self._warm_up_s, self._warmed_s = warm_up_s, 0
         self._steady, self._rest = Sums(), Sums()
         self._seconds = self._end = self._steady_s = 0
         self._planned_users = self._users = 0
@@ -142,8 +148,13 @@ class Running:
         if before is not None and (
             before.users == before.target_users == row.users == row.target_users > 0
         ):
-            self._stretch.add(row, sums)
+            self._warmed_s += 1
+            if self._warmed_s > self._warm_up_s:
+                self._stretch.add(row, sums)
+            else:
+                self._rest.merge(sums)
         else:
+            self._warmed_s = 0
             self._end_stretch()
             self._rest.merge(sums)
 
@@ -207,6 +218,7 @@ class Running:
 def read(
     folder: Path,
     saturation: Saturation,
+    warm_up_s: float = 0.0,
     also: Callable[[Second, Sums], None] = lambda row, sums: None,
 ) -> Running:
     """Read `timeline.csv` and `histograms.hlog`, in one pass over both.
@@ -214,9 +226,10 @@ def read(
     Args:
         folder: of the run.
         saturation: when its generator counts as saturated.
+        warm_up_s: of each step, before its steady state.
         also: is shown each second too.
     """
-    running = Running(saturation)
+    running = Running(saturation, warm_up_s)
     for row, sums in _seconds(folder):
         running.add(row, sums)
         also(row, sums)

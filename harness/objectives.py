@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from harness import ConfigurationError
+from harness import ConfigurationError, tomlfile
 from harness.contract import ENDPOINTS
 
 TOTAL = "total"
@@ -55,13 +53,7 @@ def load(path: Path) -> Objectives:
     Raises:
         ConfigurationError: it cannot be read, or holds a wrong line; says which.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} is not UTF-8; save it as UTF-8") from None
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}; see SLO_FILE") from None
-    return parse(text, str(path))
+    return parse(tomlfile.read(path, "SLO_FILE"), str(path))
 
 
 def parse(text: str, name: str) -> Objectives:
@@ -70,24 +62,20 @@ def parse(text: str, name: str) -> Objectives:
     Raises:
         ConfigurationError: a line is wrong; says which, and in the file of which name.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
 
     def wrong(what: str, *keys: str) -> ConfigurationError:
-        return ConfigurationError(f"{name}, line {_line_of(text, keys)}: {what}")
+        return tomlfile.wrong(text, name, what, *keys)
 
     limits: dict[str, dict[str, float]] = {}
     saturation = Saturation()
-    for scope, table in tables.items():
+    for scope, table in tomlfile.parse(text, name).items():
         known: Iterable[str] = Saturation.__struct_fields__ if scope == GENERATOR else KEYS
         if not isinstance(table, dict) or scope not in (*SCOPES, GENERATOR):
-            hint = _hint(scope, (*SCOPES, GENERATOR))
+            hint = tomlfile.hint(scope, (*SCOPES, GENERATOR))
             raise wrong(f"unknown table [{scope!r}]; {hint}", scope)
         for key, value in table.items():
             if key not in known:
-                raise wrong(f"unknown key {key!r}; {_hint(key, known)}", scope, key)
+                raise wrong(f"unknown key {key!r}; {tomlfile.hint(key, known)}", scope, key)
             problem = _problem(key, value)
             if problem:
                 raise wrong(f"{key} = {value!r}: {problem}", scope, key)
@@ -105,24 +93,3 @@ def _problem(key: str, value: Any) -> str | None:
     if key in ("fail_ratio", "saturated_share"):
         return None if 0 <= value <= 1 else "write a share from 0 to 1; 0.01 is one in a hundred"
     return None if value > 0 else "write a number above 0"
-
-
-def _hint(wrong: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"write one of {', '.join(names)}"
-
-
-def _line_of(text: str, keys: Iterable[str]) -> int:
-    """Return the line that brings a key: the last of the shortest beginning that holds it."""
-    lines = text.splitlines()
-    for end in range(1, len(lines)):
-        try:
-            found: Any = tomllib.loads("\n".join(lines[:end]))
-        except tomllib.TOMLDecodeError:
-            continue  # ends inside a value of several lines
-        for key in keys:
-            found = found.get(key) if isinstance(found, dict) else None
-        if found is not None:
-            return end
-    return len(lines)

@@ -70,7 +70,7 @@ class Recorder:
             run_id=self.folder.name,
             started_at=runfolder.now(),
             host=redacted(environment.host or ""),
-            deployment=None,
+            deployment=settings.deployment or None,
             profile=environment.profile,
             users=options.num_users,
             spawn_rate_per_s=options.spawn_rate,
@@ -82,6 +82,7 @@ class Recorder:
             vary_data=settings.vary_data,
             data_sha256=runfolder.data_hash(data_files),
             workers=workers,
+            warm_up_s=settings.warm_up_s,
             tags=sorted(options.tags or ()),
             exclude_tags=sorted(options.exclude_tags or ()),
             versions=runfolder.versions(),
@@ -89,7 +90,7 @@ class Recorder:
         runfolder.write(self.folder, self.manifest)
         runfolder.write_objectives(self.folder, wanted.text)
         self.wanted = wanted
-        self.running = figures.Running(wanted.saturation)
+        self.running = figures.Running(wanted.saturation, settings.warm_up_s)
         self.last_row: Second | None = None
         self._found: tuple[int, RunFigures] | None = None
         self.locust_files = StatsCSVFileWriter(

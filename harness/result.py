@@ -29,6 +29,6 @@ def judge(
     """Do the same, and return the histograms behind the figures too, for who draws them."""
     text = (folder / runfolder.OBJECTIVES).read_text(encoding="utf-8")
     wanted = objectives.parse(text, str(folder / runfolder.OBJECTIVES))
-    running = figures.read(folder, wanted.saturation, also)
     manifest, ending = runfolder.read_manifest(folder), runfolder.read_ending(folder)
+    running = figures.read(folder, wanted.saturation, manifest.warm_up_s, also)
     return verdict.summarize(manifest, running.figures(), ending, wanted), running

@@ -36,8 +36,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """`run.json`: what was planned, written at the start.
 
     Times are ISO 8601 in UTC; `run_time_s` is None when the run ends by hand; `users` and
-    `spawn_rate_per_s` are what was asked for at the start; `endpoints` are those that the tasks of
-    the mix send to, such as "GET /x?q".
+    `spawn_rate_per_s` are what was asked for at the start; `warm_up_s` are the seconds with all
+    of them that do not count yet; `endpoints` are those that the tasks of the mix send to, such
+    as "GET /x?q".
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     vary_data: bool
     data_sha256: str
     workers: int | None
+    warm_up_s: float = 0.0
     tags: list[str]
     exclude_tags: list[str]
     versions: Versions

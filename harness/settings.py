@@ -83,6 +83,15 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _seconds_or_none(text: str) -> float:
+    try:
+        return _seconds(text)
+    except ConfigurationError:
+        if text.strip("0") in ("", ".") and "0" in text:
+            return 0.0
+        raise ConfigurationError("write seconds, from 0 to 3600") from None
+
+
 def _seed(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 100):
         raise ConfigurationError("write a whole number, 0 or more")
@@ -139,6 +148,11 @@ class Settings:
     )
     vary_data: bool = field(default=False, metadata={"parse": _flag})
     data_dir: Path = field(default=PROJECT_DIR / "data", metadata={"parse": _path})
+    warm_up_s: float = field(default=0.0, metadata={"parse": _seconds_or_none})
+    deployment: str = field(default="", metadata={"parse": _text})
+    deployments_file: Path = field(
+        default=PROJECT_DIR / "conf" / "deployments.toml", metadata={"parse": _path}
+    )
     slo_file: Path = field(default=PROJECT_DIR / "conf" / "slo.toml", metadata={"parse": _path})
     draw_report: bool = field(default=True, metadata={"parse": _flag})
     results_dir: Path = field(default=Path("results"), metadata={"parse": _path})

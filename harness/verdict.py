@@ -94,11 +94,12 @@ def _rules(
         f"all {_count(planned)} planned users ran",
         f"of {_count(planned)} planned users at most {_count(ran)} ran at a time",
     )
+    after = f", after a warm-up of {manifest.warm_up_s:g} s" if manifest.warm_up_s else ""
     yield _rule(
         "steady state",
         found.steady_s > 0,
         f"the steady state lasted {found.steady_s:.0f} s",
-        f"the run ended before its steady state: {LEAST_STEADY_S} s with all planned users",
+        f"the run ended before its steady state: {LEAST_STEADY_S} s with all planned users{after}",
     )
     yield _generator_rule(found, objectives)
     if ending is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import requests
 from commands import Commands, wait_until
 
-from harness.deployments import free_port
+from harness.processes import free_port
 
 PATIENCE_S = 30
 

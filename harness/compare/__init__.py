@@ -2,5 +2,15 @@
 
 Inside, each module imports only from those named before it:
 
+* `options`: what an experiment is told
 * `files`: results/COMPARE_ID as types
+* `ladder`: which number of users a variant meets next, and how many it carried
+* `estimates`: means, ratios and what they can show, from few rounds
+* `server_load`: CPU and memory of the server's processes
+* `machine`: on what it was measured
+* `wording`: what was found, in sentences
+* `judging`: the runs of an experiment and what came of it
+* `progress`: what runs, what came of it, and when it will end
+* `experiment`: runs an experiment, round by round
+* `command`: plans an experiment, or takes one up again
 """

@@ -275,8 +275,17 @@ def finished_runs(folder: Path) -> Iterator[tuple[Path, ServerEnd]]:
         yield path.parent, msgspec.json.decode(path.read_bytes(), type=ServerEnd)
 
 
+def append_server_second(folder: Path, row: ServerSecond) -> None:
+    """Add a row to `server.csv` of a run, with the heading before the first."""
+    path = folder / SERVER_LOAD
+    heading = "" if path.exists() else ",".join(ServerSecond.__struct_fields__) + "\r\n"
+    values = f"{row.at_s:.3f},{row.cpu_s:.3f},{row.memory_mb:.1f},{row.processes}\r\n"
+    with path.open("a", encoding="utf-8", newline="") as stream:
+        stream.write(heading + values)
+
+
 def read_server_load(folder: Path) -> list[ServerSecond]:
-    """Read `server.csv` of a run; it may end in the middle of a line."""
+    """Read `server.csv` of a run; a line that was cut is left out."""
     with (folder / SERVER_LOAD).open(encoding="utf-8", newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if None not in row.values()]
     return msgspec.convert(rows, list[ServerSecond], strict=False)

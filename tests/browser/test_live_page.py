@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from web_ui import post, web_ui
 
-from harness.deployments import free_port
+from harness.processes import free_port
 
 DOWNLOAD = "report.html"
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from commands import Commands
 
-from harness.deployments import ReferenceServer
+from harness.deployments import Server, reference_server
 
 
 @pytest.fixture
@@ -28,6 +28,6 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
 
 
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReferenceServer]:
-    with ReferenceServer(tmp_path_factory.mktemp("target"), ("alarm_switch",)) as server:
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with reference_server(tmp_path_factory.mktemp("target"), ("alarm_switch",)) as server:
         yield server

@@ -14,12 +14,13 @@ import pytest
 from notice_server import NoticeServer
 from notice_server import answers as answering
 
-from bench import BenchError, answers, measure, process
+from bench import BenchError, answers, measure
 from bench.generators import GENERATORS, PYTHON, Generator, Job, read_report
 from bench.locustfiles import ours
 from bench.server import Nginx
 from harness import contract
 from harness.origin import Origin
+from harness.processes import find_program
 from harness.session import Session
 from harness.settings import Settings
 from locustfile import NoticeUser
@@ -38,7 +39,7 @@ json.dump({"requests": sent + more, "failures": 0}, open(report, "w"))
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Nginx]:
-    if process.find("nginx") is None:
+    if find_program("nginx") is None:
         pytest.skip("needs nginx: apt-get install nginx-light")
     folder = tmp_path / "nginx"
     folder.mkdir()

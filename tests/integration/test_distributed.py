@@ -9,7 +9,7 @@ import pytest
 import requests
 from commands import interrupt, wait_until
 
-from harness.deployments import free_port
+from harness.processes import free_port
 
 SHORT = ("--users=40", "--spawn-rate=40", "--run-time=6s")
 

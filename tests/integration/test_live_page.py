@@ -11,7 +11,7 @@ from commands import wait_until
 from notice_server import answers as answering
 from web_ui import PATIENCE_S, end, post, state, verdict, web_ui
 
-from harness.deployments import free_port
+from harness.processes import free_port
 
 MANY = {"user_count": 40, "spawn_rate": 40}
 PRIVATE = ("/verdict", "/verdict/state", "/verdict/files/summary.json")

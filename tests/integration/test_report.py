@@ -16,7 +16,7 @@ from notice_server import NoticeServer
 from run_folders import write_run
 
 from harness import drawing, runfolder
-from harness.deployments import free_port
+from harness.processes import free_port
 
 LOAD = ("--users=8", "--spawn-rate=8", "--run-time=6s", "--only-summary")
 DRAWN = ("report.html", "report.md", "junit.xml", "charts/overview.png")

@@ -15,7 +15,7 @@ from commands import Commands, Finished, interrupt, wait_until
 from notice_server import NoticeServer, answers
 
 from harness import result, runfolder, timeseries
-from harness.deployments import free_port
+from harness.processes import free_port
 from harness.settings import PROJECT_DIR
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"

@@ -12,7 +12,7 @@ import pytest
 import requests
 from commands import wait_until
 
-from harness.deployments import free_port
+from harness.processes import free_port
 
 
 @pytest.fixture

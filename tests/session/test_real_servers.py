@@ -21,7 +21,8 @@ from session.conftest import Authority
 from session.raw_servers import Client
 
 from harness import contract, deployments
-from harness.deployments import ReferenceServer, free_port, start_process, stop_process
+from harness.deployments import reference_server
+from harness.processes import free_port, start_process, stop_process
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 KEPT_S = 2.0  # by gthread, which looks once a second at the latest which connections are due
@@ -90,7 +91,7 @@ def target(folder: Path, command: list[str], port: int) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def gthread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with ReferenceServer(tmp_path_factory.mktemp("gthread"), ("alarm_switch",)) as server:
+    with reference_server(tmp_path_factory.mktemp("gthread"), ("alarm_switch",)) as server:
         yield server.url
 
 

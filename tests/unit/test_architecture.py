@@ -121,7 +121,7 @@ def test_settings_have_one_door(path: Path) -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv")
     ]
     environment += [name for name in imported(path) if re.match(r"os\.(environ|getenv)", name)]
-    if path.parent.name == "harness" and path.stem in ("settings", "deployments", "__main__"):
+    if path.parent.name == "harness" and path.stem in ("settings", "processes", "__main__"):
         assert set(environment) == {"os.environ"}
     else:
         assert not environment

@@ -265,7 +265,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
 def test_without_nginx_there_is_one_line_that_says_how_to_get_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "find", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     monkeypatch.setattr(process, "two_cores", lambda: (0, 1))
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert main([]) == 2

@@ -1,0 +1,145 @@
+"""`python -m harness compare`: plans an experiment or takes one up again, runs it and tells it."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness import ConfigurationError, deployments, objectives, runfolder
+from harness.compare import experiment, files, judging
+from harness.compare.files import Comparison, Plan, Variant
+from harness.compare.machine import machine
+from harness.deployments import Deployment
+from harness.settings import Settings
+
+AA_SUFFIXES = ("A", "B")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Make an experiment, and return its exit code.
+
+    That is 0 when every round is whole, 1 when an A/A comparison called a difference, and 3 when
+    a round is missing.
+
+    Raises:
+        ConfigurationError: an option, a file or a server is wrong; finished runs are kept.
+    """
+    begin = _resumed if options.resume else _new
+    folder, plan, known = begin(options, settings)
+    try:
+        experiment.run(folder, plan, known, settings)
+    except KeyboardInterrupt:
+        _tell(folder, settings)
+        print(f"interrupted; go on with: {_again(folder)}", file=sys.stderr)
+        return 3
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}; then go on with: {_again(folder)}") from None
+    comparison = _tell(folder, settings)
+    if not comparison.is_complete:
+        return 3
+    return int(plan.is_aa and any(ratio.is_shown for ratio in comparison.ratios))
+
+
+def _again(folder: Path) -> str:
+    return f"python -m harness compare --resume {folder}"
+
+
+def _tell(folder: Path, settings: Settings) -> Comparison:
+    comparison = judging.judge(folder)
+    files.write(folder, comparison)
+    print(f"\n{comparison.finding}")
+    for note in comparison.notes:
+        print(f"- {note}")
+    print(f"results: {folder}/")
+    return comparison
+
+
+def _new(
+    options: argparse.Namespace, settings: Settings
+) -> tuple[Path, Plan, dict[str, Deployment]]:
+    known = deployments.load(settings.deployments_file)
+    chosen = [options.aa] if options.aa else options.variants or list(known)
+    if options.aa and options.variants:
+        raise ConfigurationError("--aa compares one variant with itself; leave --variants out")
+    _check(chosen, known)
+    wanted = objectives.load(settings.slo_file)
+    if options.aa:
+        variants = [_variant(known[options.aa], suffix) for suffix in AA_SUFFIXES]
+    else:
+        variants = [_variant(known[name]) for name in chosen]
+    if options.first_users > options.most_users:
+        raise ConfigurationError(
+            f"--first-users {options.first_users} is more than --most-users {options.most_users}"
+        )
+    run_id = options.run_id or f"compare-{runfolder.new_run_id()}"
+    folder = settings.results_dir / runfolder.checked_run_id(run_id)
+    if (folder / files.PLAN).exists():
+        raise ConfigurationError(f"{folder} holds a comparison already; --resume goes on with it")
+    folder = runfolder.create(settings.results_dir, run_id)
+    plan = Plan(
+        id=folder.name,
+        started_at=runfolder.now(),
+        seed=secrets.randbits(32) if options.seed is None else options.seed,
+        rounds=options.rounds,
+        steps=options.steps,
+        first_users=options.first_users,
+        most_users=options.most_users,
+        refinements=options.refinements,
+        step_s=options.step_time,
+        warm_up_s=options.warm_up,
+        tags=options.tags or [],
+        exclude_tags=options.exclude_tags or [],
+        variants=variants,
+        is_aa=bool(options.aa),
+        machine=machine(),
+        versions=runfolder.versions(),
+    )
+    runfolder.write_objectives(folder, wanted.text)
+    files.write(folder, plan)
+    return folder, plan, _by_variant(plan, known)
+
+
+def _resumed(
+    options: argparse.Namespace, settings: Settings
+) -> tuple[Path, Plan, dict[str, Deployment]]:
+    plan = judging.read_plan(options.resume)
+    known = deployments.load(settings.deployments_file)
+    _check([_base(plan, variant.name) for variant in plan.variants], known)
+    for variant in plan.variants:
+        deployment = known[_base(plan, variant.name)]
+        if (deployment.command, deployment.nginx) != (variant.command, variant.nginx):
+            raise ConfigurationError(
+                f"{variant.name} is deployed in another way than when {options.resume} began; "
+                "begin a new comparison"
+            )
+    return options.resume, plan, _by_variant(plan, known)
+
+
+def _check(names: Sequence[str], known: Mapping[str, Deployment]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(f"unknown variant {name!r}; there are {', '.join(known)}")
+        if names.count(name) > 1:
+            raise ConfigurationError(f"{name} is named twice; --aa compares it with itself")
+        deployments.check_programs(known[name])
+
+
+def _variant(deployment: Deployment, suffix: str = "") -> Variant:
+    return Variant(
+        name=deployment.name + f"-{suffix.lower()}" * bool(suffix),
+        title=deployment.title + f" ({suffix})" * bool(suffix),
+        command=deployment.command,
+        nginx=deployment.nginx,
+    )
+
+
+def _by_variant(plan: Plan, known: Mapping[str, Deployment]) -> dict[str, Deployment]:
+    return {variant.name: known[_base(plan, variant.name)] for variant in plan.variants}
+
+
+def _base(plan: Plan, name: str) -> str:
+    """Return the deployment of a variant: both of an A/A comparison have the same."""
+    return name[:-2] if plan.is_aa else name

@@ -1,0 +1,127 @@
+"""Programs as child processes: found, started, stopped whatever happens to who started them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+STOP_TIMEOUT_S = 10.0
+SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
+
+_PR_SET_PDEATHSIG = 1
+
+
+def find_program(name: str) -> str | None:
+    """Return where a program is: beside this Python, on the path, or among the system's own."""
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), *SYSTEM_FOLDERS]
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
+def inherited(**own: str) -> dict[str, str]:
+    """Return the environment of this process, and what a child of it gets besides."""
+    return {**os.environ, **own}
+
+
+def start_process(
+    command: Sequence[str],
+    *,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program in a process group of its own, so that Ctrl-C reaches it only through us.
+
+    On Linux the kernel sends it SIGTERM when this process dies, even by SIGKILL.
+
+    Args:
+        command: program and arguments.
+        log: file that gets its output; without it the output is shown.
+        env: its environment.
+        cwd: its working directory.
+    """
+    output = log.open("ab") if log is not None else None
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if output else None,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=_die_with_parent(os.getpid()) if sys.platform == "linux" else None,
+        )
+    finally:
+        if output is not None:
+            output.close()
+
+
+def _die_with_parent(parent: int) -> Callable[[], None]:
+    prctl = ctypes.CDLL(None).prctl
+
+    def before_exec() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died between the fork and the line above
+            os._exit(1)
+
+    return before_exec
+
+
+def stop_process(process: subprocess.Popen[bytes], timeout_s: float = STOP_TIMEOUT_S) -> None:
+    """End a program and all of its process group: asked first, killed after `timeout_s`."""
+    stop_processes([process], timeout_s)
+
+
+def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:
+    """End programs and their process groups: all asked first, then killed after `timeout_s`."""
+    latest = time.monotonic() + timeout_s
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, latest - time.monotonic()))
+    for process in processes:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time of a process and its descendants, user and system, in seconds.
+
+    Raises:
+        psutil.NoSuchProcess: it has ended.
+    """
+    root = psutil.Process(pid)
+    own = root.cpu_times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for child in root.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # then its time is among its parent's
+            times = child.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return float(total)
+
+
+def last_words(log: Path) -> str:
+    """Return the last line that a process wrote."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
