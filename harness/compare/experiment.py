@@ -14,7 +14,7 @@ from harness import runfolder
 from harness.compare import files, ladder, server_load
 from harness.compare.files import Plan, Run, ServerEnd
 from harness.compare.judging import Rounds
-from harness.compare.progress import SPAWN_RATE_PER_S, Display, step_s
+from harness.compare.progress import Display, spawn_rate_per_s, step_s
 from harness.deployments import Deployment, Server
 from harness.processes import inherited, start_process, stop_process
 from harness.settings import Settings
@@ -139,15 +139,19 @@ class _Turn:
             while process.poll() is None and (now := time.monotonic()) < latest:
                 if now >= next_look:
                     next_look = now + LOOK_S
-                    if (row := server_load.look(server.pids)) is not None:
-                        files.append_server_second(folder, row)
+                    self._look(server, folder)
                     self._display.show(self._name, users, now - began)
                     if server.died() is not None:
                         break
                 time.sleep(POLL_S)
+            self._look(server, folder)  # once more, so that no second that counts lies behind it
             return server.died()
         finally:
             stop_process(process, last_s)
+
+    def _look(self, server: Server, folder: Path) -> None:
+        if (row := server_load.look(server.pids)) is not None:
+            files.append_server_second(folder, row)
 
     def _made(self, folder: Path) -> Run:
         where = str(folder.relative_to(self._folder))
@@ -157,7 +161,7 @@ class _Turn:
         plan = self._plan
         command = [
             *(sys.executable, "-m", "harness", "run", "--host", url, "--run-id", run_id),
-            *("--users", str(users), "--spawn-rate", str(min(users, SPAWN_RATE_PER_S))),
+            *("--users", str(users), "--spawn-rate", f"{spawn_rate_per_s(users):g}"),
             *("--run-time", f"{planned_s:.0f}s"),
             *("--seed", str(seed_of(plan, self._number, users))),
         ]
