@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from harness.compare.files import Plan, Run
-from harness.compare.wording import number
+from harness.compare.findings import number
 
 RAMP_UP_S = 5.0
 MOST_SPAWNED_PER_S = 100
