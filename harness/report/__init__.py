@@ -16,6 +16,7 @@ Inside, each module imports only from those named before it:
 * `charts`: PNG files, by matplotlib
 * `traces`: the looks of the charts of the page
 * `plots`: the charts of the page, with hover, by plotly
+* `scaffold`: what every page has
 * `page`: `report.html`
 * `markdown`: `report.md`
 * `junit`: `junit.xml`

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
-from harness.report import tables, wording
+from harness.report import scaffold, tables, wording
 from harness.report.material import Material
 
 SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:]")
@@ -18,31 +18,35 @@ MOST_FAILURES = 20
 
 def render(material: Material) -> str:
     """Return the result as GitHub's Markdown."""
-    # Markdown has no escaping that Jinja2 knows; every text goes through `plain` or `code`.
-    environment = Environment(
-        loader=PackageLoader("harness.report", "."),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(plain=plain, code=code, rule=_rule)
     failures = tables.failures(material)
     steps = tables.steps(material) if len(material.summary.steps) > 1 else None
     endpoints = tables.endpoints(material, whole_run=not material.is_steady)
-    return environment.get_template("report.md.jinja").render(
-        material=material,
-        summary=material.summary,
-        sign=SIGNS[material.summary.verdict],
-        signs=SIGNS,
-        meaning=tables.MEANINGS[material.summary.verdict],
-        tables=[table for table in (tables.objectives(material), steps, endpoints) if table],
-        failures=failures,
-        most_failures=MOST_FAILURES,
-        validity=tables.validity(material),
-        manifest=tables.manifest(material),
+    return (
+        environment()
+        .get_template("report.md.jinja")
+        .render(
+            material=material,
+            summary=material.summary,
+            sign=SIGNS[material.summary.verdict],
+            signs=SIGNS,
+            meaning=tables.MEANINGS[material.summary.verdict],
+            tables=[table for table in (tables.objectives(material), steps, endpoints) if table],
+            failures=failures,
+            most_failures=MOST_FAILURES,
+            validity=tables.validity(material),
+            manifest=tables.manifest(material),
+        )
     )
+
+
+def environment(package: str = scaffold.OWN) -> Environment:
+    """Return where templates of Markdown are found; it has no escaping that Jinja2 knows.
+
+    So every text goes through `plain` or `code`.
+    """
+    found = scaffold.environment(package, is_page=False)
+    found.filters.update(plain=plain, code=code, rule=_rule)
+    return found
 
 
 def plain(text: str) -> str:

@@ -88,17 +88,17 @@ def gather(folder: Path) -> Material:
         raise ConfigurationError(f"there is no folder {folder}; give that of a run, results/ID")
     if not (folder / runfolder.MANIFEST).exists():
         raise ConfigurationError(f"{folder} is not the folder of a run: it has no run.json")
-    with _readable(folder, runfolder.MANIFEST):
+    with readable(folder, runfolder.MANIFEST):
         manifest = runfolder.read_manifest(folder)
-    with _readable(folder, runfolder.ENDING):
+    with readable(folder, runfolder.ENDING):
         ending = runfolder.read_ending(folder)
-    with _readable(folder, timeseries.FAILURES):
+    with readable(folder, timeseries.FAILURES):
         failures = timeseries.read_failures(folder)
-    with _readable(folder, runfolder.OBJECTIVES):
+    with readable(folder, runfolder.OBJECTIVES):
         objectives.load(folder / runfolder.OBJECTIVES)
-    with _readable(folder, timeseries.TIMELINE):
+    with readable(folder, timeseries.TIMELINE):
         slices = Slices((folder / timeseries.TIMELINE).read_bytes().count(b"\n") - 1)
-    with _readable(folder, f"{timeseries.TIMELINE} or {timeseries.HISTOGRAMS}"):
+    with readable(folder, f"{timeseries.TIMELINE} or {timeseries.HISTOGRAMS}"):
         summary, running = result.judge(folder, slices.add)
     slices.end(summary.duration_s)
     sums = running.steady() if summary.total.steady else running.whole()
@@ -129,14 +129,24 @@ def gather(folder: Path) -> Material:
 
 
 @contextmanager
-def _readable(folder: Path, name: str) -> Iterator[None]:
+def readable(folder: Path, name: str, what: str = "run") -> Iterator[None]:
+    """Say in one line which file is missing or broken.
+
+    Args:
+        folder: that has it.
+        name: of the file, or of both when it may be either.
+        what: the folder is of.
+
+    Raises:
+        ConfigurationError: reading failed inside.
+    """
     try:
         yield
     except ConfigurationError:
         raise
     except FileNotFoundError as error:
         missing = Path(error.filename).name if error.filename else name
-        raise ConfigurationError(f"{folder} is not a whole run: it has no {missing}") from None
+        raise ConfigurationError(f"{folder} is not a whole {what}: it has no {missing}") from None
     except BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigurationError(f"{folder / name} is broken: {reason}") from None

@@ -54,6 +54,7 @@ class Plot(Struct, frozen=True, kw_only=True):
         description: what it shows, for who cannot see it.
         height_px: on the page.
         figure: as plotly's JSON.
+        min_width_px: below which it is scrolled in its own box; 0 when it fits any screen.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Plot(Struct, frozen=True, kw_only=True):
     description: str
     height_px: int
     figure: str
+    min_width_px: int = 0
 
 
 def plots(material: Material) -> list[Plot]:

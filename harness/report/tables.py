@@ -30,6 +30,7 @@ class Table(Struct, frozen=True, kw_only=True):
         rows: of cells; each row begins with what it is about.
         numbers: places of the columns that hold numbers.
         marks: by place of the row, "met" or "missed".
+        links: by place of the row, where what it is about is found; "" is nowhere.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Table(Struct, frozen=True, kw_only=True):
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int] = ()
     marks: Sequence[str] = ()
+    links: Sequence[str] = ()
 
 
 def figures_cells(figures: Figures | None) -> list[str]:

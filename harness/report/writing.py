@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import ConfigurationError, runfolder
@@ -25,14 +27,27 @@ def draw(folder: Path) -> Summary:
         "report.md": markdown.render(material).encode(),
         "junit.xml": junit.render(material),
     }
-    try:
+    with writable(folder):
         runfolder.write(folder, material.summary)
-        (folder / CHARTS).mkdir(exist_ok=True)
+        write(folder, files)
+    return material.summary
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their names in a folder, such as "charts/heatmap.png"."""
+    with writable(folder):
         for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             _write(folder / name, content)
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Say in one line that a folder cannot be written to."""
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(f"cannot write to {folder}: {error.strerror}") from None
-    return material.summary
 
 
 def _write(path: Path, content: bytes) -> None:
