@@ -13,4 +13,13 @@ Inside, each module imports only from those named before it:
 * `progress`: what runs, what came of it, and when it will end
 * `experiment`: runs an experiment, round by round
 * `command`: plans an experiment, or takes one up again
+* `wording`: how intervals, ratios and carried users are written
+* `picture`: everything that is drawn, gathered from the folder once
+* `contents`: what the charts show, on paper and on the page alike
+* `tables`: the rows that the page and the Markdown have in common
+* `charts`: PNG files, by matplotlib
+* `plots`: the charts of the page, with hover, by plotly
+* `page`: `report.html`
+* `markdown`: `report.md`
+* `drawing`: all of them into the folder
 """

@@ -82,10 +82,10 @@ def plain_logarithm(axis: Any) -> None:
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
 
-def no_samples(axes: Any) -> None:
+def no_samples(axes: Any, words: str = "no samples") -> None:
     """Say that there is nothing to draw."""
     axes.text(
-        *(0.5, 0.5, "no samples"),
+        *(0.5, 0.5, words),
         **{"transform": axes.transAxes, "ha": "center", "va": "center"},
         **{"color": LIGHT.muted, "fontsize": 14},
     )
