@@ -138,7 +138,9 @@ def by_users(picture: Picture) -> Figure:
     rates, times = grid
     _draw_lines(rates, picture, RATE)
     _draw_lines(times, picture, P95)
+    found = [value for line in lines(picture, P95) for value in (*line.low, *line.high)]
     times.set_yscale("log")
+    times.set_ylim(*_around([*found, picture.p95_limit_ms or 0]))
     if picture.p95_limit_ms is not None:
         times.axhline(picture.p95_limit_ms, label=limit_label(picture.p95_limit_ms), **LIMIT)
     plain_logarithm(times.yaxis)
@@ -180,6 +182,13 @@ def _draw_lines(axes: Any, picture: Picture, key: str) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks(steps, 10)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda users, _: wording.count(round(users))))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _around(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis for some values, with room on both sides."""
+    some = [value for value in values if value > 0] or [1.0]
+    margin = max((max(some) / min(some)) ** 0.05, 1.2)
+    return min(some) / margin, max(some) * margin
 
 
 def _legend_below(figure: Figure, axes: Any) -> None:

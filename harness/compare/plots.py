@@ -46,6 +46,7 @@ ARROWS = {"exact": "circle-open", "at least": "triangle-right", "fewer than": "t
 COLUMN_PX = 230
 BUTTONS_PX = 30
 OVER_TIME_PX = 680
+BELOW = {"y": -0.22, "yanchor": "top"}  # of the chart, since above it are the buttons
 
 
 def plots(picture: Picture) -> list[Plot]:
@@ -58,7 +59,7 @@ def plots(picture: Picture) -> list[Plot]:
             id="carried-users-chart",
             title="Carried users, with 95 % intervals and single rounds",
             description=f"Bar chart of the carried users. {said}.",
-            height_px=110 + 62 * len(picture.comparison.variants),
+            height_px=110 + 76 * len(picture.comparison.variants),
             figure=json_of(_carried(picture)),
         ),
         *(_by_users(picture, key) for key in (RATE, P95, CPU)),
@@ -196,17 +197,18 @@ def _by_users(picture: Picture, key: str) -> Plot:
         id=f"by-users-{key.replace('_', '-')}",
         title=title,
         description=f"Line chart, a line a variant. {told} The tables of steps have the numbers.",
-        height_px=420,
-        figure=json_of(figure.update_layout(margin={"r": 12})),
+        height_px=460,
+        figure=json_of(figure.update_layout(margin={"r": 12}, legend=BELOW)),
     )
 
 
 def _carried(picture: Picture) -> go.Figure:
     figure, found = go.Figure(), bars(picture)
     for place, bar in enumerate(found):
-        figure.add_trace(_bar(place, bar))
+        if bar.end is not None:
+            figure.add_trace(_bar(place, bar, bar.end))
     dots = [
-        (place + 0.04 + 0.24 * (number + 0.5) / len(bar.rounds), number, users, how)
+        (place + 0.02 + 0.21 * (number + 0.5) / len(bar.rounds), number, users, how)
         for place, bar in enumerate(found)
         for number, (users, how) in enumerate(bar.rounds, 0)
     ]
@@ -227,36 +229,36 @@ def _carried(picture: Picture) -> go.Figure:
             )
     for place, bar in enumerate(found):
         figure.add_annotation(
-            **{"x": bar.reach, "y": place - 0.1, "xanchor": "left", "xshift": 8},
-            **{"text": _lines_of(bar.text, 22), "showarrow": False, "align": "left"},
+            **{"x": 0, "y": place - 0.38, "xanchor": "left", "xshift": 2},  # fits any screen
+            **{"text": escape(bar.text), "showarrow": False},
             font={"size": 13, "color": LIGHT.text},
         )
     finished(figure, hovermode="closest")
     most = max((bar.reach for bar in found), default=0) or 1
-    figure.update_xaxes(range=[0, most * 1.45], title_text="users", tickformat=",~g")
+    figure.update_xaxes(range=[0, most * 1.05], title_text="users", tickformat=",~g")
     figure.update_yaxes(
         tickvals=list(range(len(found))),
         ticktext=[_lines_of(bar.title, 18) for bar in found],
-        range=[len(found) - 0.5, -0.5],
+        range=[len(found) - 0.55, -0.65],
         showgrid=False,
     )
-    return figure.update_layout(bargap=0.4)
+    return figure.update_layout(margin={"r": 16})
 
 
-def _bar(place: int, bar: Bar) -> go.Bar:
+def _bar(place: int, bar: Bar, end: float) -> go.Bar:
     colour = COLOURS[place % len(COLOURS)]
     errors: dict[str, Any] = {"visible": False}
-    if bar.interval is not None and bar.end is not None:
+    if bar.interval is not None:
         low, high = bar.interval
         errors = {
             **{"type": "data", "symmetric": False, "thickness": 2, "width": 6},
-            **{"array": [high - bar.end], "arrayminus": [bar.end - low], "color": LIGHT.text},
+            **{"array": [high - end], "arrayminus": [end - low], "color": LIGHT.text},
         }
     return go.Bar(
-        x=[rounded(bar.end or 0)],
+        x=[rounded(end)],
         y=[place],
         orientation="h",
-        width=0.56,
+        width=0.5,
         marker={
             **{"color": colour, "opacity": 0.45, "line": {"color": colour, "width": 1.5}},
             "pattern": {"shape": "/" if bar.is_least else "", "fgcolor": colour},
