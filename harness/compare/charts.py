@@ -193,6 +193,8 @@ def _around(values: Sequence[float]) -> tuple[float, float]:
 
 def _legend_below(figure: Figure, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
+    if not labels:
+        return
     order = sorted(range(len(labels)), key=lambda place: labels[place].startswith("objective"))
     figure.legend(
         [handles[place] for place in order],
@@ -218,16 +220,18 @@ def carried_users(picture: Picture) -> Figure:
         _draw_bar(axes, place, bar)
     axes.set_xlim(0, max((bar.reach for bar in found), default=0) * 1.3 or 1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda users, _: wording.number(users)))
-    for label, style in (
-        ("95 % interval", {"marker": "|", "markersize": 9, "markeredgewidth": 1.8}),
-        ("a round", {"marker": "o", "markersize": 5, "linestyle": "", "markerfacecolor": "none"}),
-        ("a round, at least", {"marker": ">", "markersize": 6, "linestyle": ""}),
-        ("a round, fewer than", {"marker": "<", "markersize": 6, "linestyle": ""}),
+    kinds = {how for bar in found for _, how in bar.rounds}
+    for is_there, label, style in (
+        (any(bar.interval for bar in found), "95 % interval", {"marker": "|", "markersize": 9}),
+        ("exact" in kinds, "a round", {"marker": "o", "markerfacecolor": "none"}),
+        ("at least" in kinds, "a round, at least", {"marker": ">"}),
+        ("fewer than" in kinds, "a round, fewer than", {"marker": "<"}),
     ):
-        kind = label.removeprefix("a round").strip(", ")
-        if kind in ("", "95 % interval") or any(kind == how for b in found for _, how in b.rounds):
-            axes.plot([], [], color=LIGHT.text, linewidth=1.6, label=label, **style)
-    figure.legend(loc="outside lower center", ncols=4)
+        line = "-" if style["marker"] == "|" else ""
+        if is_there:
+            axes.plot([], [], color=LIGHT.text, linestyle=line, label=label, **style)
+    if kinds:
+        figure.legend(loc="outside lower center", ncols=4)
     return figure
 
 

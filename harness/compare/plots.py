@@ -77,7 +77,7 @@ def plots(picture: Picture) -> list[Plot]:
 
 def _over_time(picture: Picture) -> go.Figure:
     panels = picture.panels
-    width = 26 if len(panels) > 2 else 40
+    width = min(90 // max(len(panels), 1), 40)  # on paper columns are narrow
     figure = make_subplots(
         **{"rows": 3, "cols": len(panels), "row_heights": [3, 3, 2], "vertical_spacing": 0.05},
         **{"shared_xaxes": "all", "shared_yaxes": True},
@@ -138,7 +138,7 @@ def _over_time(picture: Picture) -> go.Figure:
     figure.update_xaxes(range=[0, end / unit], unifiedhovertitle={"text": "%{x:.4~g}"})
     middle = (len(panels) + 1) // 2
     figure.update_xaxes(title_text=time_label(panels), row=3, col=middle)
-    figure.update_annotations(font={"size": 13, "color": LIGHT.text})
+    figure.update_annotations(font={"size": 12, "color": LIGHT.text})
     # The legend is below the buttons and above the titles.
     titles_px = 20 * max((len(wrapped(panel.title, width)) for panel in panels), default=1)
     legend = {"yref": "container", "y": 1 - BUTTONS_PX / OVER_TIME_PX, "yanchor": "top"}
@@ -176,7 +176,7 @@ def _by_users(picture: Picture, key: str) -> Plot:
                 "%{customdata[3]})<br>%{customdata[1]} valid runs<extra>%{fullData.name}</extra>",
             )
         )
-    values = [value for line in found for value in (*line.low, *line.high)]
+    values = [value for line in found for value in (*line.low, *line.high) if value > 0]
     if key == P95 and picture.p95_limit_ms is not None:
         figure.add_trace(_limit(picture.p95_limit_ms, list(ends(steps))))
         values.append(picture.p95_limit_ms)

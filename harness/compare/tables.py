@@ -7,6 +7,7 @@ from urllib.parse import quote
 from harness.compare import wording
 from harness.compare.files import Run, VariantResult
 from harness.compare.picture import Picture, step_at
+from harness.objectives import TOTAL
 from harness.report.tables import KEYS, LIMITS, Table
 from harness.report.wording import NONE, clock, count, number, one_line, percent, time_ms
 from harness.runfolder import Figures
@@ -196,11 +197,12 @@ def objectives(picture: Picture) -> Table:
             sign, unit = LIMITS.get(key, ("≤", "ms"))
             value = percent(limit) if unit == "%" else number(limit)
             name = KEYS.get(key, key.removesuffix("_ms"))
-            rows.append([scope, name, f"{sign} {value} {unit}"])
+            of = "all requests" if scope == TOTAL else scope
+            rows.append([of, name, f"{sign} {value} {unit}"])
     return Table(
         id="objectives",
         title="Objectives",
-        note="A step is held when its run meets those of all requests.",
+        note="What every run was judged by; slo.toml has them too.",
         headings=("of", "what", "objective"),
         rows=rows,
         numbers=(2,),

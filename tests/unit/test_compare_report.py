@@ -88,7 +88,7 @@ def test_the_tables_say_what_the_comparison_says(folder: Path) -> None:
     assert plan["rounds"] == "3 of 3" and plan["seed"] == "7"
     assert plan["steps, users"] == ", ".join(str(step) for step in STEPS)
     assert plan["order of round 1"].startswith("nothing (runserver), gunicorn")
-    assert ["total", "p95", "≤ 500 ms"] in tables["objectives"]
+    assert ["all requests", "p95", "≤ 500 ms"] in tables["objectives"]
     assert "{python} -m gunicorn --bind {address}" in tables["commands"][1]
 
 
