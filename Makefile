@@ -14,7 +14,7 @@ RUN_OPTIONS = $(call option,HOST,host) $(call option,PROFILE,profile) $(call opt
 	$(call option,SEED,seed) $(call option,RUN_ID,run-id) \
 	$(if $(TAGS),--tags $(TAGS)) $(if $(EXCLUDE_TAGS),--exclude-tags $(EXCLUDE_TAGS))
 
-.PHONY: help run ui distributed report test test-suite test-target lint bench bench-users clean
+.PHONY: help run ui distributed report baseline test test-suite test-target lint bench bench-users clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -35,6 +35,9 @@ distributed: $(VENV)/run.stamp ## a headless run by a master and WORKERS=2 local
 
 report: $(VENV)/run.stamp ## draw the report of a run again: RUN=results/RUN_ID
 	@$(BIN)/python -m harness report $(if $(RUN),'$(RUN)')
+
+baseline: $(VENV)/run.stamp ## keep a run, to compare later ones with: RUN=results/RUN_ID
+	@$(BIN)/python -m harness baseline $(if $(RUN),'$(RUN)')
 
 test: lint test-target test-suite ## linters, types and all tests
 

@@ -236,6 +236,17 @@ def read(
     return running
 
 
+def read_steps(folder: Path, warm_up_s: float = 0.0) -> list[tuple[int, range]]:
+    """Return users and seconds of each stretch of steady state, from `timeline.csv` alone."""
+    running = Running(Saturation(), warm_up_s)
+    for row in read_timeline(folder):
+        running.add(row, Sums())
+    return [
+        (step.users, range(step.first_second, step.last_second + 1))
+        for step in running.figures().steps
+    ]
+
+
 def _seconds(folder: Path) -> Iterator[tuple[Second, Sums]]:
     """Yield each second with its sums; both files go forward in time."""
     groups = groupby(read_histograms(folder), lambda line: line.second)

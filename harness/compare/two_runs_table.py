@@ -1,0 +1,124 @@
+"""Two runs beside each other: a table and the judgement, on a terminal and as Markdown."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.compare.slowdown import LIMITS, Judgement, Verdict, sentence, written
+from harness.compare.two_runs import KEYS, Change, Key, Scope, TwoRuns
+from harness.compare.wording import number
+
+LINE_WIDTH = 80
+PIPED_WIDTH = 200
+SHOWN: tuple[Key, ...] = ("p50_ms", "p95_ms", "p99_ms")
+"""On a terminal, whose lines are short; the Markdown has all."""
+STYLES: dict[Verdict, str] = {
+    "slower": "bold red",
+    "undecided": "bold yellow",
+    "not shown": "bold green",
+}
+SIGNS: dict[Verdict, str] = {"slower": "❌", "undecided": "⚠️", "not shown": "✅"}
+ARROW = "\N{RIGHTWARDS ARROW}"
+NONE = "\N{EN DASH}"
+SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:@]")
+"""What Markdown could take for markup, in a text that a file holds."""
+
+
+def print_table(runs: TwoRuns, judgement: Judgement, out: TextIO = sys.stdout) -> None:
+    """Print what became of each endpoint and the judgement; readable at 80 columns."""
+    width = None if out.isatty() else PIPED_WIDTH
+    console = Console(file=out, highlight=False, width=width)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("request")
+    table.add_column("count", justify="right", no_wrap=True)
+    for key in SHOWN:
+        table.add_column(_heading(key), justify="right", no_wrap=True)
+    for scope in runs.scopes:
+        before, after = scope.requests
+        cells = [_cell(scope.changes.get(key), "\n") for key in SHOWN]
+        table.add_row(escape(scope.name), f"{before} {ARROW}\n{after}", *cells)
+    console.print(table)
+    said = [f"times in ms, before {ARROW} after: ratio (95 % interval)", *_about(runs)]
+    _print(console, said)
+    console.print()
+    console.print(judgement.headline, style=STYLES[judgement.verdict])
+    _print(console, [f"- {detail}" for detail in judgement.details])
+    _print(console, [LIMITS])
+
+
+def markdown(runs: TwoRuns, judgement: Judgement) -> str:
+    """Return the same for a pull request, with every figure."""
+    before, after = (_plain(run.manifest.run_id) for run in (runs.before, runs.after))
+    headings = ["request", "count", *map(_heading, KEYS)]
+    lines = [
+        f"## {SIGNS[judgement.verdict]} {_plain(judgement.headline)}",
+        "",
+        f"{after} against {before}",
+        "",
+        *(f"- {_plain(detail)}" for detail in judgement.details),
+        "",
+        f"| {' | '.join(headings)} |",
+        f"| --- |{' ---: |' * (len(headings) - 1)}",
+        *(f"| {' | '.join(_row(scope))} |" for scope in runs.scopes),
+        "",
+        f"Times in ms, before {ARROW} after, with the ratio and its interval of 95 %.",
+        "",
+        *(f"- {_plain(line)}" for line in _about(runs)),
+        "",
+        LIMITS,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _about(runs: TwoRuns) -> Iterator[str]:
+    """Yield what is to be known beside times: both runs, their failures, in what they differ."""
+    total = runs.scopes[0].changes
+    yield "; ".join(sentence(total[key]) for key in ("mean_ms", "requests_per_s"))
+    for name, run, block_s in zip(
+        ("before", "after"), (runs.before, runs.after), runs.block_s, strict=True
+    ):
+        summary, whole_run = run.summary, run.summary.total.whole_run
+        failed = f"{whole_run.failures} of {whole_run.requests} requests failed"
+        reasons = f": {'; '.join(summary.reasons)}" if summary.reasons else ""
+        yield (
+            f"{name}: {run.folder}, {summary.steady_s:.0f} s of steady state "
+            f"in blocks of {block_s} s; {failed}; verdict {summary.verdict}{reasons}"
+        )
+    if runs.notes:
+        yield f"the runs differ in: {'; '.join(runs.notes)}"
+
+
+def _heading(key: Key) -> str:
+    return "requests/s" if key == "requests_per_s" else key.removesuffix("_ms")
+
+
+def _cell(change: Change | None, line_break: str) -> str:
+    if change is None:
+        return NONE
+    values = f"{number(change.before)} {ARROW} {number(change.after)}"
+    return f"{values}{line_break}{written(change)}"
+
+
+def _row(scope: Scope) -> list[str]:
+    before, after = scope.requests
+    cells = [_cell(scope.changes.get(key), "<br>") for key in KEYS]
+    return [_plain(scope.name), f"{before} {ARROW} {after}", *cells]
+
+
+def _plain(text: str) -> str:
+    return SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+
+
+def _print(console: Console, lines: list[str]) -> None:
+    for text in lines:
+        indent = "  " if text.startswith("- ") else ""
+        for line in textwrap.wrap(text, LINE_WIDTH, subsequent_indent=indent):
+            console.print(line, markup=False, soft_wrap=True)
