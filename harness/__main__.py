@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     compare_options.add_to(compare)
     compare_options.add_two_runs_to(compare)
     baseline = commands.add_parser("baseline", help="keep a run, to compare later ones with")
-    baseline.add_argument("folder", type=Path, help="results/RUN_ID")
+    baseline.add_argument("folder", type=Path, metavar="results/RUN_ID")
     report = commands.add_parser("report", help="draw a run again, from the files of its folder")
     report.add_argument("folder", type=Path, help="results/RUN_ID")
     return parser

@@ -63,9 +63,9 @@ def block_length(series: Floats) -> int:
         series: of equal mean throughout, in order of time.
     """
     n = series.size
-    deviations = series - series.mean()
-    if n < 4 or np.allclose(deviations, 0.0):
+    if n < 4 or np.ptp(series) == 0:
         return 1
+    deviations = series - series.mean()
     tested = max(5, math.ceil(math.sqrt(math.log10(n))))
     most_lags = min(math.ceil(math.sqrt(n)) + tested, n - 1)
     covariances = np.array(

@@ -59,7 +59,7 @@ class TwoRuns(Struct, frozen=True, kw_only=True):
     Attributes:
         before: the run to compare with.
         after: the run that is judged.
-        scopes: "total", then the endpoints.
+        scopes: "total" first, then the endpoints.
         block_s: seconds that were drawn together, of both runs.
         notes: in what the runs differ beside their results.
     """

@@ -35,7 +35,7 @@ def run(
         return INVALID
     found = two_runs.compare(runs[0], runs[1], notes, anyway)
     judgement = slowdown.judge(found, max_slowdown or slowdown.MOST_SLOWDOWN)
-    two_runs_table.print_table(found, judgement)
+    two_runs_table.print_table(found, judgement, sys.stdout)
     path = after / f"against-{runfolder.checked_run_id(runs[0].manifest.run_id)}.md"
     try:
         path.write_text(two_runs_table.markdown(found, judgement), encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import textwrap
 from collections.abc import Iterator
 from typing import TextIO
@@ -15,6 +14,7 @@ from rich.table import Table
 from harness.compare.slowdown import LIMITS, Judgement, Verdict, sentence, written
 from harness.compare.two_runs import KEYS, Change, Key, Scope, TwoRuns
 from harness.compare.wording import number
+from harness.objectives import TOTAL
 
 LINE_WIDTH = 80
 PIPED_WIDTH = 200
@@ -32,7 +32,7 @@ SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:@]")
 """What Markdown could take for markup, in a text that a file holds."""
 
 
-def print_table(runs: TwoRuns, judgement: Judgement, out: TextIO = sys.stdout) -> None:
+def print_table(runs: TwoRuns, judgement: Judgement, out: TextIO) -> None:
     """Print what became of each endpoint and the judgement; readable at 80 columns."""
     width = None if out.isatty() else PIPED_WIDTH
     console = Console(file=out, highlight=False, width=width)
@@ -41,10 +41,12 @@ def print_table(runs: TwoRuns, judgement: Judgement, out: TextIO = sys.stdout) -
     table.add_column("count", justify="right", no_wrap=True)
     for key in SHOWN:
         table.add_column(_heading(key), justify="right", no_wrap=True)
-    for scope in runs.scopes:
+    for scope in _rows(runs):
         before, after = scope.requests
         cells = [_cell(scope.changes.get(key), "\n") for key in SHOWN]
-        table.add_row(escape(scope.name), f"{before} {ARROW}\n{after}", *cells)
+        table.add_row(
+            escape(scope.name), f"{before} {ARROW}\n{after}", *cells, style=_style(scope)
+        )
     console.print(table)
     said = [f"times in ms, before {ARROW} after: ratio (95 % interval)", *_about(runs)]
     _print(console, said)
@@ -67,7 +69,7 @@ def markdown(runs: TwoRuns, judgement: Judgement) -> str:
         "",
         f"| {' | '.join(headings)} |",
         f"| --- |{' ---: |' * (len(headings) - 1)}",
-        *(f"| {' | '.join(_row(scope))} |" for scope in runs.scopes),
+        *(f"| {' | '.join(_row(scope))} |" for scope in _rows(runs)),
         "",
         f"Times in ms, before {ARROW} after, with the ratio and its interval of 95 %.",
         "",
@@ -94,6 +96,15 @@ def _about(runs: TwoRuns) -> Iterator[str]:
         )
     if runs.notes:
         yield f"the runs differ in: {'; '.join(runs.notes)}"
+
+
+def _rows(runs: TwoRuns) -> list[Scope]:
+    """Return the endpoints, and the total below them."""
+    return [*runs.scopes[1:], runs.scopes[0]]
+
+
+def _style(scope: Scope) -> str:
+    return "bold" if scope.name == TOTAL else ""
 
 
 def _heading(key: Key) -> str:
