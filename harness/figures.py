@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect, bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -236,13 +237,17 @@ def read(
     return running
 
 
-def read_steps(folder: Path, warm_up_s: float = 0.0) -> list[tuple[int, range]]:
+def read_steps(folder: Path, warm_up_s: float = 0.0) -> list[tuple[int, list[int]]]:
     """Return users and seconds of each stretch of steady state, from `timeline.csv` alone."""
-    running = Running(Saturation(), warm_up_s)
-    for row in read_timeline(folder):
+    running, rows = Running(Saturation(), warm_up_s), read_timeline(folder)
+    for row in rows:
         running.add(row, Sums())
+    seconds = [row.second for row in rows]
     return [
-        (step.users, range(step.first_second, step.last_second + 1))
+        (
+            step.users,
+            seconds[bisect_left(seconds, step.first_second) : bisect(seconds, step.last_second)],
+        )
         for step in running.figures().steps
     ]
 

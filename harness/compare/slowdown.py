@@ -74,7 +74,7 @@ def judge(runs: TwoRuns, most: float) -> Judgement:
     rest = _open(hidden) or [f"the most that could be hidden: {sentence(widest)}"]
     return Judgement(
         verdict="not shown",
-        headline=f"NOT SLOWER: no {beyond} is shown, and of all requests none is likely",
+        headline=f"NOT SLOWER: no {beyond} is shown, and all requests together likely have none",
         details=[*total, *(line for line in rest if widest.scope != TOTAL)],
     )
 

@@ -43,7 +43,7 @@ class Steady:
         seconds: of each slice.
     """
 
-    def __init__(self, steps: Sequence[tuple[int, range]]) -> None:
+    def __init__(self, steps: Sequence[tuple[int, Sequence[int]]]) -> None:
         """Begin a run whose steady stretches are known: users and seconds of each."""
         self.width_s = math.ceil(sum(len(seconds) for _, seconds in steps) / MOST_SLICES) or 1
         self.users: list[int] = []

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from harness.compare.slowdown import LIMITS, Judgement, Verdict, sentence, written
 from harness.compare.two_runs import KEYS, Change, Key, Scope, TwoRuns
-from harness.compare.wording import number
+from harness.compare.wording import factor, number
 from harness.objectives import TOTAL
 
 LINE_WIDTH = 80
@@ -27,8 +27,8 @@ STYLES: dict[Verdict, str] = {
 }
 SIGNS: dict[Verdict, str] = {"slower": "❌", "undecided": "⚠️", "not shown": "✅"}
 ARROW = "\N{RIGHTWARDS ARROW}"
-NONE = "\N{EN DASH}"
-SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:@]")
+DASH = "\N{EN DASH}"
+SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~#&$!^]|:(?! )")
 """What Markdown could take for markup, in a text that a file holds."""
 
 
@@ -43,12 +43,12 @@ def print_table(runs: TwoRuns, judgement: Judgement, out: TextIO) -> None:
         table.add_column(_heading(key), justify="right", no_wrap=True)
     for scope in _rows(runs):
         before, after = scope.requests
-        cells = [_cell(scope.changes.get(key), "\n") for key in SHOWN]
+        cells = [_narrow_cell(scope.changes.get(key)) for key in SHOWN]
         table.add_row(
             escape(scope.name), f"{before} {ARROW}\n{after}", *cells, style=_style(scope)
         )
     console.print(table)
-    said = [f"times in ms, before {ARROW} after: ratio (95 % interval)", *_about(runs)]
+    said = [f"times in ms, before {ARROW} after, and the ratio (95 % interval)", *_about(runs)]
     _print(console, said)
     console.print()
     console.print(judgement.headline, style=STYLES[judgement.verdict])
@@ -61,7 +61,7 @@ def markdown(runs: TwoRuns, judgement: Judgement) -> str:
     before, after = (_plain(run.manifest.run_id) for run in (runs.before, runs.after))
     headings = ["request", "count", *map(_heading, KEYS)]
     lines = [
-        f"## {SIGNS[judgement.verdict]} {_plain(judgement.headline)}",
+        f"## {SIGNS[judgement.verdict]} {judgement.headline}",
         "",
         f"{after} against {before}",
         "",
@@ -111,21 +111,29 @@ def _heading(key: Key) -> str:
     return "requests/s" if key == "requests_per_s" else key.removesuffix("_ms")
 
 
-def _cell(change: Change | None, line_break: str) -> str:
+def _narrow_cell(change: Change | None) -> str:
     if change is None:
-        return NONE
-    values = f"{number(change.before)} {ARROW} {number(change.after)}"
-    return f"{values}{line_break}{written(change)}"
+        return DASH
+    low, high = factor(change.low), factor(change.high)
+    return f"{_values(change)}\n{factor(change.ratio)} ({low}{DASH}{high})"
+
+
+def _values(change: Change) -> str:
+    return f"{number(change.before)} {ARROW} {number(change.after)}"
 
 
 def _row(scope: Scope) -> list[str]:
+    """Return a row of the Markdown, whose cells are as wide as they need to be."""
     before, after = scope.requests
-    cells = [_cell(scope.changes.get(key), "<br>") for key in KEYS]
+    changes = [scope.changes.get(key) for key in KEYS]
+    cells = [f"{_values(each)}<br>{written(each)}" if each else DASH for each in changes]
     return [_plain(scope.name), f"{before} {ARROW} {after}", *cells]
 
 
 def _plain(text: str) -> str:
-    return SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    """Return a text in one line that no Markdown reader takes for markup, or for a mention."""
+    escaped = SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    return escaped.replace("@", "&#64;\N{ZERO WIDTH SPACE}")
 
 
 def _print(console: Console, lines: list[str]) -> None:

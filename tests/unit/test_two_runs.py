@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from run_folders import KEYS, failure, write_run
 
-from harness import ConfigurationError, histograms, runfolder
+from harness import ConfigurationError, figures, histograms, runfolder, timeseries
 from harness.compare import (
     alike,
     baseline,
-    bootstrap,
     reading,
     slowdown,
     two_runs,
@@ -99,8 +98,10 @@ def judged(run: Run, before: Steady, after: Steady, most: float = 1.10) -> Judge
 
 
 def test_the_same_server_is_hardly_ever_called_slower(run: Run) -> None:
-    found = [judged(run, steady(seed), steady(seed + 1000)) for seed in range(20)]
-    assert sum(each.verdict == "slower" for each in found) <= 1
+    pairs = [compared(run, steady(seed), steady(seed + 1000)) for seed in range(20)]
+    called = [sum(slowdown.judge(pair, most).exit_code for pair in pairs) for most in (1.1, 1.0)]
+    assert called[0] <= 1
+    assert called[1] <= 6  # without tolerance, chance alone makes one in eight of 14 ratios
 
 
 def test_a_server_slower_by_a_third_is_called_so_and_the_interval_holds_it(run: Run) -> None:
@@ -193,6 +194,16 @@ def test_a_run_of_hours_has_a_bounded_number_of_slices() -> None:
         if second % 1000 == 1:
             found.add(row(second), sums)  # 8 001 is between the steps
     assert found.buckets("total").counts.sum() == 2 * 15
+
+
+def test_a_clock_that_jumps_makes_no_seconds(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", steps=((4, 30),))
+    path = folder / timeseries.TIMELINE
+    head, *rows = path.read_text().splitlines()
+    late = [f"{int(row.split(',')[0]) + 10**12},{row.split(',', 1)[1]}" for row in rows[20:]]
+    path.write_text("\n".join([head, *rows[:20], *late, ""]))
+    found = figures.read_steps(folder)
+    assert [(users, len(seconds)) for users, seconds in found] == [(4, 29)]
 
 
 def write_pair(tmp_path: Path, steps: Sequence[tuple[int, int]] = STEP, **planned: object) -> Path:
@@ -348,8 +359,10 @@ def test_hostile_names_are_text(run: Run, capsys: pytest.CaptureFixture[str]) ->
     two_runs_table.print_table(found, judgement, sys.stdout)
     assert name in capsys.readouterr().out
     text = two_runs_table.markdown(found, judgement)
-    assert "<b>" not in text and "[red]" not in text and "`" not in text and "@" not in text
-
-
-def test_the_rates_of_the_docstrings_stand_on_this_many_resamples() -> None:
-    assert bootstrap.RESAMPLES == 2000 and slowdown.MOST_SLOWDOWN == 1.10
+    assert (
+        "<b>" not in text
+        and "[red]" not in text
+        and "`" not in text
+        and "@" not in text
+        and "GET &#91;red" in text
+    )
