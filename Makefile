@@ -12,16 +12,25 @@ option = $(if $($(1)),--$(2) '$($(1))')
 RUN_OPTIONS = $(call option,HOST,host) $(call option,PROFILE,profile) $(call option,USERS,users) \
 	$(call option,SPAWN_RATE,spawn-rate) $(call option,RUN_TIME,run-time) \
 	$(call option,SEED,seed) $(call option,RUN_ID,run-id) \
-	$(if $(TAGS),--tags $(TAGS)) $(if $(EXCLUDE_TAGS),--exclude-tags $(EXCLUDE_TAGS))
+	$(call option,DEPLOYMENT,deployment) $(TAG_OPTIONS)
+TAG_OPTIONS = $(if $(TAGS),--tags $(TAGS)) $(if $(EXCLUDE_TAGS),--exclude-tags $(EXCLUDE_TAGS))
+EXPERIMENT = $(if $(VARIANTS),--variants $(VARIANTS)) $(call option,AA,aa) \
+	$(call option,ROUNDS,rounds) $(call option,STEPS,steps) $(call option,STEP_TIME,step-time) \
+	$(call option,WARM_UP,warm-up) $(call option,SEED,seed) $(call option,RUN_ID,run-id) \
+	$(call option,RESUME,resume) $(TAG_OPTIONS)
+TWO_RUNS = $(if $(BASE),'$(BASE)') '$(RUN)' $(call option,MAX_SLOWDOWN,max-slowdown) \
+	$(if $(ANYWAY),--anyway)
 
-.PHONY: help run ui distributed report baseline test test-suite test-target lint bench bench-users clean
+.PHONY: help run ui distributed report compare baseline test test-suite test-target lint bench bench-users clean
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 	@echo
 	@echo 'run, ui and distributed take HOST= PROFILE= USERS= SPAWN_RATE= RUN_TIME= SEED= RUN_ID='
-	@echo 'TAGS= EXCLUDE_TAGS=; without HOST they start a server of their own.'
+	@echo 'DEPLOYMENT= TAGS= EXCLUDE_TAGS=; without HOST they start a server of their own.'
+	@echo 'compare takes VARIANTS= ROUNDS= STEPS= STEP_TIME= WARM_UP= SEED= AA= RESUME= RUN_ID= TAGS=,'
+	@echo 'or RUN= BASE= MAX_SLOWDOWN= ANYWAY= for two runs.'
 
 run: $(VENV)/run.stamp ## a headless run: 100 users for a minute, or as the variables say
 	@$(BIN)/python -m harness run $(RUN_OPTIONS)
@@ -36,7 +45,10 @@ distributed: $(VENV)/run.stamp ## a headless run by a master and WORKERS=2 local
 report: $(VENV)/run.stamp ## draw the report of a run again: RUN=results/RUN_ID
 	@$(BIN)/python -m harness report $(if $(RUN),'$(RUN)')
 
-baseline: $(VENV)/run.stamp ## keep a run, to compare later ones with: RUN=results/RUN_ID
+compare: $(VENV)/run.stamp ## which deployment carries more (about half an hour); RUN=: that run with the baseline
+	@$(BIN)/python -m harness compare $(if $(RUN),$(TWO_RUNS),$(EXPERIMENT))
+
+baseline: $(VENV)/run.stamp ## keep a run as the one to compare with: RUN=results/RUN_ID
 	@$(BIN)/python -m harness baseline $(if $(RUN),'$(RUN)')
 
 test: lint test-target test-suite ## linters, types and all tests

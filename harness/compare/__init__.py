@@ -8,7 +8,7 @@ Inside, each module imports only from those named before it:
 * `estimates`: means, ratios and what they can show, from few rounds
 * `server_load`: CPU and memory of the server's processes
 * `machine`: on what it was measured
-* `wording`: what was found, in sentences
+* `findings`: what was found, in sentences
 * `judging`: the runs of an experiment and what came of it
 * `progress`: what runs, what came of it, and when it will end
 * `experiment`: runs an experiment, round by round

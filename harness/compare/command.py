@@ -13,6 +13,7 @@ from harness.compare import experiment, files, judging
 from harness.compare.files import Comparison, Plan, Variant
 from harness.compare.machine import machine
 from harness.deployments import Deployment
+from harness.figures import LEAST_STEADY_S
 from harness.settings import Settings
 
 AA_SUFFIXES = ("A", "B")
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         print(f"interrupted; go on with: {_again(folder)}", file=sys.stderr)
         return 3
     except ConfigurationError as error:
+        if not list(files.finished_runs(folder)):
+            raise
         raise ConfigurationError(f"{error}; then go on with: {_again(folder)}") from None
     comparison = _tell(folder, settings)
     if not comparison.is_complete:
@@ -73,6 +76,10 @@ def _new(
     if options.first_users > options.most_users:
         raise ConfigurationError(
             f"--first-users {options.first_users} is more than --most-users {options.most_users}"
+        )
+    if options.step_time < LEAST_STEADY_S:
+        raise ConfigurationError(
+            f"--step-time {options.step_time:g}s: a step needs {LEAST_STEADY_S} s or more"
         )
     run_id = options.run_id or f"compare-{runfolder.new_run_id()}"
     folder = settings.results_dir / runfolder.checked_run_id(run_id)

@@ -10,15 +10,17 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness import runfolder
+from harness import ConfigurationError, runfolder
 from harness.compare import files, ladder, server_load
 from harness.compare.files import Plan, Run, ServerEnd
 from harness.compare.judging import Rounds
-from harness.compare.progress import SPAWN_RATE_PER_S, Display, step_s
+from harness.compare.progress import Display, spawn_rate_per_s, step_s
 from harness.deployments import Deployment, Server
-from harness.processes import inherited, start_process, stop_process
+from harness.processes import inherited, last_words, start_process, stop_process
 from harness.settings import Settings
 
+SERVERS = "servers"
+WRONG_USAGE = 2
 POLL_S = 0.1
 LOOK_S = 1.0
 MARGIN_S = 60.0
@@ -55,7 +57,8 @@ def run(
         settings: the suite's.
 
     Raises:
-        ConfigurationError: a server cannot be started; the finished runs are kept.
+        ConfigurationError: a server cannot be started, or a run refuses what it is told; the
+            finished runs are kept.
     """
     _forget_unfinished(folder)
     rounds = Rounds(folder)
@@ -98,7 +101,7 @@ class _Turn:
 
     def serve(self) -> None:
         """Start a server and make the steps that are left, as long as it lives."""
-        logs = self._folder / "servers" / f"r{self._number}-{self._name}"
+        logs = self._folder / SERVERS / f"r{self._number}-{self._name}"
         while logs.exists():
             logs = logs.with_name(f"{logs.name}-again")
         logs.mkdir(parents=True)
@@ -139,15 +142,21 @@ class _Turn:
             while process.poll() is None and (now := time.monotonic()) < latest:
                 if now >= next_look:
                     next_look = now + LOOK_S
-                    if (row := server_load.look(server.pids)) is not None:
-                        files.append_server_second(folder, row)
+                    self._look(server, folder)
                     self._display.show(self._name, users, now - began)
                     if server.died() is not None:
                         break
                 time.sleep(POLL_S)
+            if process.poll() == WRONG_USAGE:
+                raise ConfigurationError(last_words(folder / "run.log").removeprefix("error: "))
+            self._look(server, folder)  # once more, so that no second that counts lies behind it
             return server.died()
         finally:
             stop_process(process, last_s)
+
+    def _look(self, server: Server, folder: Path) -> None:
+        if (row := server_load.look(server.pids)) is not None:
+            files.append_server_second(folder, row)
 
     def _made(self, folder: Path) -> Run:
         where = str(folder.relative_to(self._folder))
@@ -157,7 +166,7 @@ class _Turn:
         plan = self._plan
         command = [
             *(sys.executable, "-m", "harness", "run", "--host", url, "--run-id", run_id),
-            *("--users", str(users), "--spawn-rate", str(min(users, SPAWN_RATE_PER_S))),
+            *("--users", str(users), "--spawn-rate", f"{spawn_rate_per_s(users):g}"),
             *("--run-time", f"{planned_s:.0f}s"),
             *("--seed", str(seed_of(plan, self._number, users))),
         ]
@@ -176,7 +185,9 @@ class _Turn:
 
 
 def _forget_unfinished(folder: Path) -> None:
-    """Remove the folders of runs that were interrupted: they will be made again."""
+    """Remove what an interrupted experiment left: its open run, and databases if it was killed."""
+    for database in (folder / SERVERS).glob("*/*.sqlite3*"):
+        database.unlink()
     for path in (folder / files.RUNS).glob("*"):
         if not (path / files.SERVER).exists():
             shutil.rmtree(path)

@@ -4,6 +4,7 @@
 |---|---|
 | `plan.json`, `slo.toml` | what was planned, written at the start; a copy of the objectives |
 | `runs/rN-VARIANT-USERS/` | a run folder each, with `server.csv`, `server.json` |
+| `servers/rN-VARIANT/` | what the servers said |
 | `comparison.json` | the result, computed from the files above |
 """
 
@@ -17,6 +18,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from harness import ConfigurationError
 from harness.runfolder import Figures, Verdict, Versions
 
 PLAN = "plan.json"
@@ -270,9 +272,16 @@ def read_comparison(folder: Path) -> Comparison:
 
 
 def finished_runs(folder: Path) -> Iterator[tuple[Path, ServerEnd]]:
-    """Yield the folders of the runs that came to their end, in the order of their names."""
+    """Yield the folders of the runs that came to their end, in the order of their names.
+
+    Raises:
+        ConfigurationError: a `server.json` is broken; says which.
+    """
     for path in sorted((folder / RUNS).glob(f"*/{SERVER}")):
-        yield path.parent, msgspec.json.decode(path.read_bytes(), type=ServerEnd)
+        try:
+            yield path.parent, msgspec.json.decode(path.read_bytes(), type=ServerEnd)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise ConfigurationError(f"{path} is broken: {error}") from None
 
 
 def append_server_second(folder: Path, row: ServerSecond) -> None:

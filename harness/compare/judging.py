@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from harness import ConfigurationError, runfolder
-from harness.compare import estimates, files, ladder, server_load, wording
+from harness.compare import estimates, files, findings, ladder, server_load
 from harness.compare.files import (
     CarriedInRound,
     Comparison,
@@ -22,7 +22,7 @@ from harness.compare.files import (
     StepFigures,
     VariantResult,
 )
-from harness.compare.wording import Outcome
+from harness.compare.findings import Outcome
 from harness.runfolder import Objective, Summary
 
 Value = Callable[[Run], float | None]
@@ -122,8 +122,8 @@ def judge(folder: Path) -> Comparison:
     outcome = Outcome(plan, whole, variants, ratios, rounds.runs)
     return Comparison(
         id=plan.id,
-        finding=wording.finding(outcome),
-        notes=wording.notes(outcome),
+        finding=findings.finding(outcome),
+        notes=findings.notes(outcome),
         is_complete=len(whole) == plan.rounds,
         variants=variants,
         ratios=ratios,
@@ -274,7 +274,7 @@ def _ratio(
         ratio=ratio,
         is_shown=estimates.is_shown(ratio),
         smallest_shown=smallest,
-        sentence=wording.ratio_sentence(
+        sentence=findings.ratio_sentence(
             metric, at_users, (titles[names[0]], titles[names[1]]), ratio, len(values[0]), smallest
         ),
     )

@@ -16,12 +16,12 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--aa", metavar="VARIANT", help="one variant against itself")
     parser.add_argument("--rounds", type=_whole, default=3, help="default 3")
     parser.add_argument("--steps", type=_steps, help="users, as 50,100,200 (default: doubled)")
-    parser.add_argument("--first-users", type=_whole, default=50, help="of the doubling, 50")
+    parser.add_argument("--first-users", type=_whole, default=100, help="of the doubling, 100")
     parser.add_argument("--most-users", type=_whole, default=3200, help="of the doubling, 3200")
     parser.add_argument(
         "--refinements", type=_count, default=2, help="halvings of the last gap, default 2"
     )
-    parser.add_argument("--step-time", type=_duration_s, default=20.0, help="that counts, 20s")
+    parser.add_argument("--step-time", type=_duration_s, default=15.0, help="that counts, 15s")
     parser.add_argument("--warm-up", type=_duration_s, default=5.0, help="of each step, 5s")
     parser.add_argument("--seed", type=_count, help="of the order and of the users' choices")
     parser.add_argument("--tags", nargs="+", help="only tasks with one of these tags")

@@ -9,17 +9,24 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from harness.compare.files import Plan, Run
-from harness.compare.wording import number
+from harness.compare.findings import number
 
-SPAWN_RATE_PER_S = 100
-OVERHEAD_S = 6.0
+RAMP_UP_S = 5.0
+MOST_SPAWNED_PER_S = 100
+"""Locust warns of more; and users who come all at once test a server's backlog, not its pace."""
+OVERHEAD_S = 5.0
 """What a step takes beside its seconds: locust's start, and deleting the devices at its end."""
 EXPECTED_DOUBLINGS = 4
 
 
+def spawn_rate_per_s(users: int) -> float:
+    """Return how many users are started a second."""
+    return min(users / RAMP_UP_S, MOST_SPAWNED_PER_S)
+
+
 def step_s(plan: Plan, users: int) -> float:
     """Return how long the load of a step lasts: all users come, warm up, and are measured."""
-    return users / SPAWN_RATE_PER_S + plan.warm_up_s + plan.step_s + 2
+    return users / spawn_rate_per_s(users) + plan.warm_up_s + plan.step_s + 2
 
 
 class Pace:

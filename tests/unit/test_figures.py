@@ -45,6 +45,28 @@ def test_steady_is_a_stretch_with_all_users(
     assert stretches(users, target_users) == expected
 
 
+def test_a_warm_up_does_not_count_and_begins_anew_with_each_step() -> None:
+    rows = [second(number, users, users) for number, users in enumerate([4] * 8 + [8] * 7)]
+    running = figures.Running(Saturation(), warm_up_s=3)
+    for row in rows:
+        sums = figures.Sums()
+        sums.all_of[SEARCH] = histograms.of([float(row.second - START + 1)])
+        running.add(row, sums)
+    found = running.figures()
+    steps = [(step.first_second - START, step.last_second - START) for step in found.steps]
+    assert steps == [(4, 7), (12, 14)]  # seconds 0 and 8 are when the users came
+    assert found.total.steady is not None
+    assert (found.steady_s, found.total.steady.requests) == (7.0, 7)
+    assert found.total.whole_run.requests == len(rows)
+
+
+def test_a_run_that_ends_in_its_warm_up_has_no_steady_state() -> None:
+    running = figures.Running(Saturation(), warm_up_s=10)
+    for number in range(10):
+        running.add(second(number, 4, 4), figures.Sums())
+    assert running.figures().total.steady is None
+
+
 def written(folder: Path) -> Path:
     """Write a run of six seconds: two of ramp-up, three steady after the first, one at the end."""
     files = Files(folder, START)

@@ -10,6 +10,8 @@ from harness.compare.files import Interval, Metric, Plan, Ratio, Run, VariantRes
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
+TOO_VAGUE = 10
+
 METRICS: dict[Metric, str] = {
     "carried_users": "carried {ratio} the users of {by}",
     "most_requests_per_s": "answered at best {ratio} the requests a second of {by}",
@@ -67,8 +69,17 @@ def ratio_sentence(
     interval = f"({factor(ratio.low)} to {factor(ratio.high)}, {rounds} rounds)"
     if not ratio.low <= 1 <= ratio.high:
         return f"{titles[0]} {said} {interval}"
-    hidden = f"; of {factor(smallest)} {TIMES} it would have been, most likely" if smallest else ""
-    return f"no difference shown: {titles[0]} {said} {interval}{hidden}"
+    return f"no difference shown: {titles[0]} {said} {interval}{_hidden(smallest)}"
+
+
+def _hidden(smallest: float | None) -> str:
+    """Say how large a difference would have to be; POWER says how likely is "most likely"."""
+    if smallest is None:
+        return ""
+    least = (
+        f"{factor(smallest)} {TIMES}" if smallest < TOO_VAGUE else f"{TOO_VAGUE} {TIMES} or more"
+    )
+    return f"; a difference of {least} would most likely have been shown"
 
 
 def finding(outcome: Outcome) -> str:
