@@ -15,8 +15,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from harness.compare.findings import TIMES, factor
 from harness.compare.two_runs import Change, TwoRuns
-from harness.compare.wording import TIMES, factor
 from harness.objectives import TOTAL
 
 MOST_SLOWDOWN = 1.10

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.compare.findings import factor, number
 from harness.compare.slowdown import LIMITS, Judgement, Verdict, sentence, written
 from harness.compare.two_runs import KEYS, Change, Key, Scope, TwoRuns
-from harness.compare.wording import factor, number
 from harness.objectives import TOTAL
 
 LINE_WIDTH = 80

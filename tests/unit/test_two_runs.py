@@ -22,11 +22,11 @@ from harness.compare import (
     two_runs_command,
     two_runs_table,
 )
+from harness.compare.findings import TIMES
 from harness.compare.reading import Run
 from harness.compare.slowdown import Judgement
 from harness.compare.steady import Steady
 from harness.compare.two_runs import TwoRuns
-from harness.compare.wording import TIMES
 from harness.figures import Sums
 from harness.timeseries import Key, Second
 
