@@ -1,4 +1,4 @@
-"""`python -m harness run | ui | report | compare`: what one locust process cannot do.
+"""`python -m harness run | ui | report | compare | baseline`: what one locust process cannot do.
 
 It starts a server to test when no host is named, starts locust's processes, and stops all of them.
 The run itself is locust's; `harness.lifecycle` watches over it. `report` draws a run again.
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "report":
             return _report(options.folder)
         settings = load()
+        if options.command == "baseline" or _is_of_two_runs(options):
+            return _two_runs(options, settings)
         if options.command == "compare":
             from harness.compare import command  # brings scipy along, which a run does without
 
@@ -86,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--run-id", help="name of the folder under results/")
     compare = commands.add_parser("compare", help="which deployment carries more")
     compare_options.add_to(compare)
+    compare_options.add_two_runs_to(compare)
+    baseline = commands.add_parser("baseline", help="keep a run, to compare later ones with")
+    baseline.add_argument("folder", type=Path, metavar="results/RUN_ID")
     report = commands.add_parser("report", help="draw a run again, from the files of its folder")
     report.add_argument("folder", type=Path, help="results/RUN_ID")
     return parser
@@ -133,6 +138,21 @@ def _report(folder: Path) -> int:
     summary = draw(folder)
     print(f"{summary.verdict}, report: {folder / 'report.html'}")
     return 0
+
+
+def _is_of_two_runs(options: argparse.Namespace) -> bool:
+    if options.command != "compare":
+        return False
+    return bool(options.folders) or options.anyway or options.max_slowdown is not None
+
+
+def _two_runs(options: argparse.Namespace, settings: Settings) -> int:
+    from harness.compare import two_runs_command  # brings scipy along, as above
+
+    results_dir = settings.results_dir
+    if options.command == "baseline":
+        return two_runs_command.keep(options.folder, results_dir)
+    return two_runs_command.run(options.folders, options.max_slowdown, options.anyway, results_dir)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

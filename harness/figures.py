@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect, bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -234,6 +235,21 @@ def read(
         running.add(row, sums)
         also(row, sums)
     return running
+
+
+def read_steps(folder: Path, warm_up_s: float = 0.0) -> list[tuple[int, list[int]]]:
+    """Return users and seconds of each stretch of steady state, from `timeline.csv` alone."""
+    running, rows = Running(Saturation(), warm_up_s), read_timeline(folder)
+    for row in rows:
+        running.add(row, Sums())
+    seconds = [row.second for row in rows]
+    return [
+        (
+            step.users,
+            seconds[bisect_left(seconds, step.first_second) : bisect(seconds, step.last_second)],
+        )
+        for step in running.figures().steps
+    ]
 
 
 def _seconds(folder: Path) -> Iterator[tuple[Second, Sums]]:

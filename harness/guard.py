@@ -26,7 +26,7 @@ def check_host(url: str, allowed: tuple[str, ...]) -> str:
     """
     url = base_url(url)
     name = (urlsplit(url).hostname or "").lower()
-    if name == "localhost" or _is_loopback(name) or name in allowed:
+    if is_loopback(name) or name in allowed:
         return url
     raise ConfigurationError(
         f"load against {redacted(url)} is refused: {name} is not this machine. "
@@ -34,7 +34,10 @@ def check_host(url: str, allowed: tuple[str, ...]) -> str:
     )
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Say whether a host name or address, in lower case, is this machine as it is written."""
+    if name == "localhost":
+        return True
     try:
         address = ipaddress.ip_address(name)
     except ValueError:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 from pathlib import Path
 from random import Random
+
+import msgspec
 
 from harness import histograms, runfolder
 from harness.runfolder import ConnectionCounts, DeviceCounts, Ending, Manifest, Versions
@@ -31,6 +34,9 @@ def write_run(
     ended: bool = True,
     host: str = "http://127.0.0.1:8000",
     slower_by: float = 1.0,
+    median_ms: float = 7.4,
+    seed: int = 1,
+    **planned: object,
 ) -> Path:
     """Write a run.
 
@@ -44,6 +50,9 @@ def write_run(
         ended: whether the run came to its end.
         host: of the server.
         slower_by: factor of the response times from one step to the next.
+        median_ms: of the response times of the first.
+        seed: of the response times.
+        planned: fields of the manifest that differ from the usual.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = Manifest(
@@ -66,15 +75,15 @@ def write_run(
         exclude_tags=[],
         versions=Versions("1", "2", "3"),
     )
-    runfolder.write(folder, manifest)
+    runfolder.write(folder, msgspec.structs.replace(manifest, **planned))
     runfolder.write_objectives(folder, objectives)
-    files, random, number = Files(folder, START), Random(1), 0
+    files, random, number = Files(folder, START), Random(seed), 0
     failed = {(failure.method, failure.name) for failure in failures}
     for place, (users, seconds) in enumerate(steps):
         for _ in range(seconds):
+            middle = log(median_ms * slower_by**place)
             times_ms = {
-                key: [random.lognormvariate(2, 0.5) * slower_by**place for _ in range(requests)]
-                for key in keys
+                key: [random.lognormvariate(middle, 0.5) for _ in range(requests)] for key in keys
             }
             wrong = {key: histograms.of([5.0]) for key in failed if number == 0}
             together = histograms.of(time for times in times_ms.values() for time in times)

@@ -12,8 +12,8 @@ from harness.compare import files
 from harness.compare.files import Comparison, Plan, Run, StepFigures
 from harness.compare.wording import listed
 from harness.objectives import TOTAL, Objectives
-from harness.report.material import readable
 from harness.report.wording import count, one_line
+from harness.result import readable
 from harness.timeseries import Second
 
 WHAT = "comparison"

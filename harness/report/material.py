@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import numpy as np
-from hdrh.codec import HdrCookieException, HdrLengthException
 from msgspec import Struct
 
-from harness import ConfigurationError, objectives, result, runfolder, timeseries
+from harness import objectives, result, runfolder, timeseries
 from harness.report.slices import Counts, HeatMap, Point, Slices, counts_of, curve
 from harness.runfolder import Ending, Manifest, Summary
 from harness.timeseries import Failure
-
-BROKEN = (
-    *(ValueError, TypeError, IndexError, OSError, zlib.error, msgspec.MsgspecError),
-    *(HdrCookieException, HdrLengthException),
-)
-"""What reading a file may raise that somebody else wrote to, or that a full disk cut."""
 
 
 class Distribution(Struct, frozen=True):
@@ -84,21 +73,16 @@ def gather(folder: Path) -> Material:
     Raises:
         ConfigurationError: there is no run, or one of its files is missing or broken; says which.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(f"there is no folder {folder}; give that of a run, results/ID")
-    if not (folder / runfolder.MANIFEST).exists():
-        raise ConfigurationError(f"{folder} is not the folder of a run: it has no run.json")
-    with readable(folder, runfolder.MANIFEST):
-        manifest = runfolder.read_manifest(folder)
-    with readable(folder, runfolder.ENDING):
+    manifest = result.checked_manifest(folder)
+    with result.readable(folder, runfolder.ENDING):
         ending = runfolder.read_ending(folder)
-    with readable(folder, timeseries.FAILURES):
+    with result.readable(folder, timeseries.FAILURES):
         failures = timeseries.read_failures(folder)
-    with readable(folder, runfolder.OBJECTIVES):
+    with result.readable(folder, runfolder.OBJECTIVES):
         objectives.load(folder / runfolder.OBJECTIVES)
-    with readable(folder, timeseries.TIMELINE):
+    with result.readable(folder, timeseries.TIMELINE):
         slices = Slices((folder / timeseries.TIMELINE).read_bytes().count(b"\n") - 1)
-    with readable(folder, f"{timeseries.TIMELINE} or {timeseries.HISTOGRAMS}"):
+    with result.readable(folder, f"{timeseries.TIMELINE} or {timeseries.HISTOGRAMS}"):
         summary, running = result.judge(folder, slices.add)
     slices.end(summary.duration_s)
     sums = running.steady() if summary.total.steady else running.whole()
@@ -126,27 +110,3 @@ def gather(folder: Path) -> Material:
             if (points := curve(slices.scale, each))
         ],
     )
-
-
-@contextmanager
-def readable(folder: Path, name: str, what: str = "run") -> Iterator[None]:
-    """Say in one line which file is missing or broken.
-
-    Args:
-        folder: that has it.
-        name: of the file, or of both when it may be either.
-        what: the folder is of.
-
-    Raises:
-        ConfigurationError: reading failed inside.
-    """
-    try:
-        yield
-    except ConfigurationError:
-        raise
-    except FileNotFoundError as error:
-        missing = Path(error.filename).name if error.filename else name
-        raise ConfigurationError(f"{folder} is not a whole {what}: it has no {missing}") from None
-    except BROKEN as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigurationError(f"{folder / name} is broken: {reason}") from None

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import pytest
 
 import harness
-from harness import wire
+from harness import compare, wire
 from harness.settings import PROJECT_DIR
 from tasks import devices, notices
 
@@ -24,7 +25,7 @@ LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 SOURCES = [*HARNESS, *TASKS, LOCUSTFILE]
 PURE = (
     *("contract", "settings", "runfolder", "data", "guard", "objectives", "figures", "verdict"),
-    *("result", "report"),
+    *("result", "report", "compare"),
 )
 
 FLOORS = [re.findall(r"`(\w+)`", floor) for floor in (harness.__doc__ or "").split("\n* ")[1:]]
@@ -71,13 +72,18 @@ def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
     assert not {name for name in others if FLOOR_OF[name] >= own}
 
 
-def test_inside_the_wire_each_module_imports_only_from_those_named_before_it() -> None:
-    order = re.findall(r"^\* `(\w+)`", wire.__doc__ or "", re.MULTILINE)
-    files = {path.stem: path for path in HARNESS if module_of(path) == "wire"}
+@pytest.mark.parametrize("package", [wire, compare], ids=["wire", "compare"])
+def test_inside_a_package_each_module_imports_only_from_those_named_before_it(
+    package: ModuleType,
+) -> None:
+    order = re.findall(r"^\* `(\w+)`", package.__doc__ or "", re.MULTILINE)
+    name = package.__name__.removeprefix("harness.")
+    files = {path.stem: path for path in HARNESS if module_of(path) == name}
     assert sorted([*order, "__init__"]) == sorted(files)
     for place, module in enumerate(order):
-        names = [name for name in imported(files[module]) if name.startswith("harness.wire.")]
-        assert {name.split(".")[2] for name in names} <= set(order[:place]), module
+        parts = [name.split(".") for name in imported(files[module])]
+        inside = {part[2] for part in parts if part[:2] == ["harness", name] and len(part) > 2}
+        assert inside <= set(order[:place]), module
 
 
 def test_the_floors_are_read_from_imports_that_are_there() -> None:
