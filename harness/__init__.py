@@ -9,7 +9,7 @@ Eight floors, each importing only from those below it:
 * third: `user`, `cleanup`, `meter`, `verdict`, `standing`, `gate`
 * fourth: `result`
 * fifth: `recorder`, `report`
-* sixth: `live`, `compare`
+* sixth: `live`, `compare`, `two_runs`
 * top: `lifecycle`, `__main__`
 """
 

@@ -20,9 +20,11 @@ from types import FrameType
 from typing import NoReturn
 
 from harness import ConfigurationError, deployments, processes, runfolder
-from harness.compare import options as compare_options
+from harness.compare import options as experiment_options
+from harness.compare.files import PLAN
 from harness.guard import check_host
 from harness.settings import PROJECT_DIR, Settings, load, redacted
+from harness.two_runs import options as two_runs_options
 
 PROFILES_DIR = PROJECT_DIR / "conf" / "profiles"
 LOCUST = (sys.executable, "-m", "locust")
@@ -87,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--deployment", help="one of conf/deployments.toml (without a host)")
         command.add_argument("--run-id", help="name of the folder under results/")
     compare = commands.add_parser("compare", help="which deployment carries more")
-    compare_options.add_to(compare)
-    compare_options.add_two_runs_to(compare)
+    experiment_options.add_to(compare)
+    two_runs_options.add_to(compare)
     baseline = commands.add_parser("baseline", help="keep a run, to compare later ones with")
     baseline.add_argument("folder", type=Path, metavar="results/RUN_ID")
     report = commands.add_parser("report", help="draw a run again, from the files of its folder")
@@ -135,8 +137,13 @@ def _duration(text: str) -> str:
 def _report(folder: Path) -> int:
     from harness.report import draw  # brings matplotlib along, which a run does without
 
-    summary = draw(folder)
-    print(f"{summary.verdict}, report: {folder / 'report.html'}")
+    if (folder / PLAN).exists():
+        from harness.compare import drawing
+
+        print(drawing.draw(folder).finding)
+    else:
+        print(draw(folder).verdict)
+    print(f"report: {folder / 'report.html'}")
     return 0
 
 
@@ -147,12 +154,12 @@ def _is_of_two_runs(options: argparse.Namespace) -> bool:
 
 
 def _two_runs(options: argparse.Namespace, settings: Settings) -> int:
-    from harness.compare import two_runs_command  # brings scipy along, as above
+    from harness.two_runs import command  # brings scipy along, as above
 
     results_dir = settings.results_dir
     if options.command == "baseline":
-        return two_runs_command.keep(options.folder, results_dir)
-    return two_runs_command.run(options.folders, options.max_slowdown, options.anyway, results_dir)
+        return command.keep(options.folder, results_dir)
+    return command.run(options.folders, options.max_slowdown, options.anyway, results_dir)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

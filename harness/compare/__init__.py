@@ -1,4 +1,4 @@
-"""Which deployment carries more: an experiment of many runs, or two runs beside each other.
+"""Which deployment carries more: an experiment of many runs, and its report.
 
 Inside, each module imports only from those named before it:
 
@@ -22,13 +22,4 @@ Inside, each module imports only from those named before it:
 * `page`: `report.html`
 * `markdown`: `report.md`
 * `drawing`: all of them into the folder
-* `bootstrap`: how sure the figures of one run are
-* `steady`: the steady state of a run as slices of time
-* `alike`: in what two runs differ beside their results
-* `reading`: two run folders, read or refused
-* `two_runs`: ratios of two runs with their intervals
-* `slowdown`: whether a change made the server slower
-* `two_runs_table`: both on a terminal and as Markdown
-* `baseline`: the run that later ones are compared with
-* `two_runs_command`: compares two runs, or keeps one
 """

@@ -51,12 +51,18 @@ def _again(folder: Path) -> str:
 
 
 def _tell(folder: Path, settings: Settings) -> Comparison:
-    comparison = judging.judge(folder)
-    files.write(folder, comparison)
+    if settings.draw_report:
+        from harness.compare import drawing  # brings matplotlib along, when all is measured
+
+        comparison = drawing.draw(folder)
+    else:
+        comparison = judging.judge(folder)
+        files.write(folder, comparison)
     print(f"\n{comparison.finding}")
     for note in comparison.notes:
         print(f"- {note}")
-    print(f"results: {folder}/")
+    what = "report" if settings.draw_report else "results"
+    print(f"{what}: {folder / 'report.html' if settings.draw_report else folder}")
     return comparison
 
 

@@ -15,7 +15,7 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 import pytest
 
 import harness
-from harness import compare, wire
+from harness import compare, two_runs, wire
 from harness.settings import PROJECT_DIR
 from tasks import devices, notices
 
@@ -25,7 +25,7 @@ LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 SOURCES = [*HARNESS, *TASKS, LOCUSTFILE]
 PURE = (
     *("contract", "settings", "runfolder", "data", "guard", "objectives", "figures", "verdict"),
-    *("result", "report", "compare"),
+    *("result", "report", "compare", "two_runs"),
 )
 
 FLOORS = [re.findall(r"`(\w+)`", floor) for floor in (harness.__doc__ or "").split("\n* ")[1:]]
@@ -72,7 +72,7 @@ def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
     assert not {name for name in others if FLOOR_OF[name] >= own}
 
 
-@pytest.mark.parametrize("package", [wire, compare], ids=["wire", "compare"])
+@pytest.mark.parametrize("package", [wire, compare, two_runs], ids=lambda each: each.__name__)
 def test_inside_a_package_each_module_imports_only_from_those_named_before_it(
     package: ModuleType,
 ) -> None:

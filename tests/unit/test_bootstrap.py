@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from harness import histograms
-from harness.compare import bootstrap
-from harness.compare.bootstrap import Buckets
+from harness.two_runs import bootstrap
+from harness.two_runs.bootstrap import Buckets
 
 ONE = (0,) * 200
 

@@ -13,22 +13,22 @@ import pytest
 from run_folders import KEYS, failure, write_run
 
 from harness import ConfigurationError, figures, histograms, runfolder, timeseries
-from harness.compare import (
-    alike,
-    baseline,
-    reading,
-    slowdown,
-    two_runs,
-    two_runs_command,
-    two_runs_table,
-)
 from harness.compare.findings import TIMES
-from harness.compare.reading import Run
-from harness.compare.slowdown import Judgement
-from harness.compare.steady import Steady
-from harness.compare.two_runs import TwoRuns
 from harness.figures import Sums
 from harness.timeseries import Key, Second
+from harness.two_runs import (
+    alike,
+    baseline,
+    command,
+    ratios,
+    reading,
+    slowdown,
+    table,
+)
+from harness.two_runs.ratios import TwoRuns
+from harness.two_runs.reading import Run
+from harness.two_runs.slowdown import Judgement
+from harness.two_runs.steady import Steady
 
 SECONDS = 40
 STEP = ((4, SECONDS + 1),)
@@ -90,7 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def compared(run: Run, before: Steady, after: Steady) -> TwoRuns:
     runs = [msgspec.structs.replace(run, steady=each) for each in (before, after)]
-    return two_runs.compare(runs[0], runs[1], [], anyway=False)
+    return ratios.compare(runs[0], runs[1], [], anyway=False)
 
 
 def judged(run: Run, before: Steady, after: Steady, most: float = 1.10) -> Judgement:
@@ -164,7 +164,7 @@ def test_the_same_runs_give_the_same_again(run: Run) -> None:
 
 
 def test_the_figures_are_those_of_the_summary(run: Run) -> None:
-    found = two_runs.compare(run, run, [], anyway=False)
+    found = ratios.compare(run, run, [], anyway=False)
     rows = {"total": run.summary.total.steady}
     rows |= {f"{each.method} {each.name}": each.steady for each in run.summary.endpoints}
     assert [scope.name for scope in found.scopes] == list(dict.fromkeys(["total", *rows]))
@@ -215,7 +215,7 @@ def write_pair(tmp_path: Path, steps: Sequence[tuple[int, int]] = STEP, **planne
 def refusal(tmp_path: Path, *names: str) -> str:
     names = names or ("before", "after")
     with pytest.raises(ConfigurationError) as raised:
-        two_runs_command.run([tmp_path / name for name in names], None, False, tmp_path)
+        command.run([tmp_path / name for name in names], None, False, tmp_path)
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -289,7 +289,7 @@ def test_anyway_they_are_compared_and_the_differences_noted(
 ) -> None:
     write_pair(tmp_path, client="requests", failures=[failure("expected status 200, got 502")])
     folders = [tmp_path / "before", tmp_path / "after"]
-    assert two_runs_command.run(folders, 3.0, True, tmp_path) == 0
+    assert command.run(folders, 3.0, True, tmp_path) == 0
     said = capsys.readouterr().out
     assert "the runs differ in: client session and requests" in said
     markdown = (tmp_path / "after" / "against-before.md").read_text()
@@ -317,12 +317,12 @@ def test_an_invalid_run_and_a_short_one_are_told_from_a_slow_one(
 ) -> None:
     write_pair(tmp_path, ended=False)
     folders = [tmp_path / "before", tmp_path / "after"]
-    assert two_runs_command.run(folders, None, False, tmp_path) == 3
+    assert command.run(folders, None, False, tmp_path) == 3
     assert "is invalid: the run did not come to its end" in capsys.readouterr().err
     write_run(tmp_path / "after", steps=((4, 15),), keys=KEYS[:2])
-    assert two_runs_command.run(folders, None, False, tmp_path) == 3
+    assert command.run(folders, None, False, tmp_path) == 3
     assert "too short: a comparison needs 20 s of steady state" in capsys.readouterr().err
-    assert two_runs_command.keep(folders[1], tmp_path) == 3
+    assert command.keep(folders[1], tmp_path) == 3
 
 
 def test_a_run_is_kept_and_replaced_by_a_later_one(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_run_is_kept_and_replaced_by_a_later_one(tmp_path: Path) -> None:
     write_pair(tmp_path)
     for name in ("before", "after"):
         (tmp_path / name / "charts").mkdir()
-        assert two_runs_command.keep(tmp_path / name, tmp_path) == 0
+        assert command.keep(tmp_path / name, tmp_path) == 0
         assert runfolder.read_manifest(baseline.kept(tmp_path)).run_id == name
     assert not [*tmp_path.glob(".baseline*")]
     left_out = {"against-before.md"}
@@ -339,14 +339,14 @@ def test_a_run_is_kept_and_replaced_by_a_later_one(tmp_path: Path) -> None:
     assert {path.name for path in baseline.kept(tmp_path).iterdir()} == files
     assert "the same run" in refusal(tmp_path, "after")
     with pytest.raises(ConfigurationError, match="is the baseline already"):
-        two_runs_command.keep(tmp_path / "baseline", tmp_path)
+        command.keep(tmp_path / "baseline", tmp_path)
 
 
 def test_a_run_that_happens_to_be_called_so_is_not_replaced(tmp_path: Path) -> None:
     write_pair(tmp_path)
     write_run(tmp_path / "baseline", steps=STEP)
     with pytest.raises(ConfigurationError, match="is a run of its own"):
-        two_runs_command.keep(tmp_path / "before", tmp_path)
+        command.keep(tmp_path / "before", tmp_path)
 
 
 def test_hostile_names_are_text(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -356,9 +356,9 @@ def test_hostile_names_are_text(run: Run, capsys: pytest.CaptureFixture[str]) ->
         each._counted[name] = each._counted.pop("GET /b")
     found = compared(run, before, after)
     judgement = slowdown.judge(found, 1.10)
-    two_runs_table.print_table(found, judgement, sys.stdout)
+    table.print_table(found, judgement, sys.stdout)
     assert name in capsys.readouterr().out
-    text = two_runs_table.markdown(found, judgement)
+    text = table.markdown(found, judgement)
     assert (
         "<b>" not in text
         and "[red]" not in text

@@ -8,9 +8,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness import ConfigurationError, figures, objectives, result, runfolder, timeseries
-from harness.compare import alike
-from harness.compare.steady import Steady
 from harness.runfolder import Manifest, Summary
+from harness.two_runs import alike
+from harness.two_runs.steady import Steady
 
 LEAST_STEADY_S = 20
 """A shorter steady state has too few blocks to know how it varies."""

@@ -16,8 +16,8 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.compare.findings import TIMES, factor
-from harness.compare.two_runs import Change, TwoRuns
 from harness.objectives import TOTAL
+from harness.two_runs.ratios import Change, TwoRuns
 
 MOST_SLOWDOWN = 1.10
 """What is tolerated unless something else is said."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import ConfigurationError, runfolder
-from harness.compare import baseline, reading, slowdown, two_runs, two_runs_table
+from harness.two_runs import baseline, ratios, reading, slowdown, table
 
 INVALID = 3
 
@@ -33,12 +33,12 @@ def run(
     runs = [reading.read(folder) for folder in (before, after)]
     if _told_why_not(*runs):
         return INVALID
-    found = two_runs.compare(runs[0], runs[1], notes, anyway)
+    found = ratios.compare(runs[0], runs[1], notes, anyway)
     judgement = slowdown.judge(found, max_slowdown or slowdown.MOST_SLOWDOWN)
-    two_runs_table.print_table(found, judgement, sys.stdout)
+    table.print_table(found, judgement, sys.stdout)
     path = after / f"against-{runfolder.checked_run_id(runs[0].manifest.run_id)}.md"
     try:
-        path.write_text(two_runs_table.markdown(found, judgement), encoding="utf-8")
+        path.write_text(table.markdown(found, judgement), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from None
     print(f"for a pull request: {path}")

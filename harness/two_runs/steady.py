@@ -11,10 +11,10 @@ from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
 from harness import histograms
-from harness.compare.bootstrap import Buckets, Floats, block_length
 from harness.figures import Sums
 from harness.objectives import TOTAL
 from harness.timeseries import Second
+from harness.two_runs.bootstrap import Buckets, Floats, block_length
 
 MOST_SLICES = 1000
 """A longer run has slices of several seconds: the same interval, in bounded time and memory."""

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from harness import ConfigurationError, result, runfolder, timeseries
-from harness.compare.reading import Run
+from harness.two_runs.reading import Run
 
 NAME = "baseline"
 NEEDED = (

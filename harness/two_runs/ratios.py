@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from harness.compare import alike, bootstrap
-from harness.compare.bootstrap import Floats
-from harness.compare.reading import LEAST_REQUESTS, Run, refuse
-from harness.compare.steady import Steady, order
+from harness.two_runs import alike, bootstrap
+from harness.two_runs.bootstrap import Floats
+from harness.two_runs.reading import LEAST_REQUESTS, Run, refuse
+from harness.two_runs.steady import Steady, order
 
 Key = Literal["p50_ms", "p95_ms", "p99_ms", "mean_ms", "requests_per_s"]
 KEYS: tuple[Key, ...] = ("p50_ms", "p95_ms", "p99_ms", "mean_ms", "requests_per_s")

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.compare.findings import factor, number
-from harness.compare.slowdown import LIMITS, Judgement, Verdict, sentence, written
-from harness.compare.two_runs import KEYS, Change, Key, Scope, TwoRuns
 from harness.objectives import TOTAL
+from harness.two_runs.ratios import KEYS, Change, Key, Scope, TwoRuns
+from harness.two_runs.slowdown import LIMITS, Judgement, Verdict, sentence, written
 
 LINE_WIDTH = 80
 PIPED_WIDTH = 200
