@@ -24,7 +24,7 @@ def render(picture: Picture, charts: Sequence[tuple[str, str]]) -> str:
             plan=picture.plan,
             comparison=picture.comparison,
             rounds=picture.rounds,
-            notes=[*picture.comparison.notes, *picture.not_drawn],
+            not_drawn=picture.not_drawn,
             tables=[tables.variants(picture), tables.ratios(picture)],
             objectives=tables.objectives(picture),
             charts=charts,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+from harness.compare import findings
 from harness.compare.files import CarriedInRound, Interval, Metric, Ratio, VariantResult
 from harness.report.wording import NONE, count, number
 
@@ -19,23 +19,25 @@ Spread = tuple[float, float, float]
 
 
 def interval(found: Interval | None) -> str:
-    """Write an estimate such as "76 (61 to 95)", with as many digits as its interval allows."""
-    if found is None:
-        return NONE
-    if found.low is None or found.high is None:
-        return number(float(f"{found.estimate:.3g}"))
-    return _with_decimals(found, _decimals(found.high - found.low))
+    """Write an estimate as the sentences do, such as "310 (296 to 324)"."""
+    return NONE if found is None else findings.users_of(found)
 
 
 def ratio(found: Interval) -> str:
-    """Write a ratio such as "1.6 (1.4 to 1.8)"; a bound looks like 1 only when it is."""
+    """Write a ratio as the sentences do, such as "1.62 (1.41 to 1.84)".
+
+    A bound that is near 1 gets more digits: it would look like 1, which the interval leaves out.
+    """
     if found.low is None or found.high is None:
-        return f"{found.estimate:.3g}"
-    decimals = max(_decimals(found.high - found.low), 1)
-    bounds = (found.low, found.high)
-    while decimals < 6 and any(round(each, decimals) == 1 != each for each in bounds):
+        return findings.factor(found.estimate)
+    values = (found.estimate, found.low, found.high)
+    decimals = 2
+    while decimals < 6 and any(round(each, decimals) == 1 != each for each in values[1:]):
         decimals += 1
-    return _with_decimals(found, decimals)
+    middle, low, high = (
+        findings.factor(each) if decimals == 2 else f"{each:.{decimals}f}" for each in values
+    )
+    return f"{middle} ({low} to {high})"
 
 
 def metric(found: Ratio) -> str:
@@ -84,17 +86,3 @@ def listed(words: Sequence[str]) -> str:
 
 def _three_digits(value: float) -> str:
     return number(float(f"{value:.3g}"))
-
-
-def _decimals(width: float) -> int:
-    """Return the decimals that a value needs of whose interval the width is known."""
-    return min(max(-math.floor(math.log10(width)), 0), 6) if width > 0 else 2
-
-
-def _with_decimals(found: Interval, decimals: int) -> str:
-    assert found.low is not None and found.high is not None
-    middle, low, high = (
-        f"{value:,.{decimals}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-        for value in (found.estimate, found.low, found.high)
-    )
-    return f"{middle} ({low} to {high})"
