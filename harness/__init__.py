@@ -1,6 +1,6 @@
 """The machinery of the load test: it carries the requests and writes down what a run learned.
 
-Eight floors, each importing only from those below it:
+Nine floors, each importing only from those below it:
 
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`, `processes`, `tomlfile`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
@@ -9,7 +9,8 @@ Eight floors, each importing only from those below it:
 * third: `user`, `cleanup`, `meter`, `verdict`, `standing`, `gate`
 * fourth: `result`
 * fifth: `recorder`, `report`
-* sixth: `live`, `compare`, `two_runs`
+* sixth: `live`, `compare`
+* seventh: `two_runs`
 * top: `lifecycle`, `__main__`
 """
 

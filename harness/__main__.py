@@ -135,13 +135,13 @@ def _duration(text: str) -> str:
 
 
 def _report(folder: Path) -> int:
-    from harness.report import draw  # brings matplotlib along, which a run does without
-
     if (folder / PLAN).exists():
-        from harness.compare import drawing
+        from harness.compare import command
 
-        print(drawing.draw(folder).finding)
+        print(command.judge(folder).finding)
     else:
+        from harness.report import draw  # brings matplotlib along, which a run does without
+
         print(draw(folder).verdict)
     print(f"report: {folder / 'report.html'}")
     return 0

@@ -12,7 +12,6 @@ Inside, each module imports only from those named before it:
 * `judging`: the runs of an experiment and what came of it
 * `progress`: what runs, what came of it, and when it will end
 * `experiment`: runs an experiment, round by round
-* `command`: plans an experiment, or takes one up again
 * `wording`: how intervals, ratios and carried users are written
 * `picture`: everything that is drawn, gathered from the folder once
 * `contents`: what the charts show, on paper and on the page alike
@@ -22,4 +21,5 @@ Inside, each module imports only from those named before it:
 * `page`: `report.html`
 * `markdown`: `report.md`
 * `drawing`: all of them into the folder
+* `command`: plans an experiment, or takes one up again
 """

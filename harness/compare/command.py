@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
@@ -50,14 +51,25 @@ def _again(folder: Path) -> str:
     return f"python -m harness compare --resume {folder}"
 
 
-def _tell(folder: Path, settings: Settings) -> Comparison:
-    if settings.draw_report:
-        from harness.compare import drawing  # brings matplotlib along, when all is measured
+def judge(folder: Path, *, draw: bool = True) -> Comparison:
+    """Write the result of an experiment, and its charts and reports, from its files.
 
-        comparison = drawing.draw(folder)
-    else:
-        comparison = judging.judge(folder)
+    Raises:
+        ConfigurationError: it is no experiment, a file is missing or broken, or none can be
+            written.
+    """
+    comparison = judging.judge(folder)
+    try:
         files.write(folder, comparison)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror}") from None
+    if draw:
+        importlib.import_module("harness.compare.drawing").draw(folder)
+    return comparison
+
+
+def _tell(folder: Path, settings: Settings) -> Comparison:
+    comparison = judge(folder, draw=settings.draw_report)
     print(f"\n{comparison.finding}")
     for note in comparison.notes:
         print(f"- {note}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.compare import charts, files, judging, markdown, page
+from harness.compare import charts, markdown, page
 from harness.compare.files import Comparison
 from harness.compare.picture import gather
 from harness.report import writing
@@ -22,25 +22,22 @@ DESCRIPTIONS = {
 
 
 def draw(folder: Path) -> Comparison:
-    """Judge a comparison again by its files, and write its result, charts and reports.
+    """Write `report.html`, `report.md` and `charts/` of a comparison.
 
     Args:
-        folder: with `plan.json`, `slo.toml` and `runs/`.
+        folder: with `plan.json`, `comparison.json`, `slo.toml` and `runs/`.
 
     Raises:
         ConfigurationError: it is no comparison, a file is missing or broken, or none can be
             written.
     """
-    comparison = judging.judge(folder)
-    with writing.writable(folder):
-        files.write(folder, comparison)
     picture = gather(folder)
     pictures = charts.draw_all(picture)
-    drawn = {f"{writing.CHARTS}/{name}": content for name, content in pictures.items()}
+    files = {f"{writing.CHARTS}/{name}": content for name, content in pictures.items()}
     described = [(f"{writing.CHARTS}/{name}", text) for name, text in DESCRIPTIONS.items()]
-    drawn |= {
+    files |= {
         "report.html": page.render(picture).encode(),
         "report.md": markdown.render(picture, described).encode(),
     }
-    writing.write(folder, drawn)
+    writing.write(folder, files)
     return picture.comparison
