@@ -17,6 +17,7 @@ from harness.compare.contents import (
     P95,
     RATE,
     Bar,
+    axis_end,
     bars,
     dodged,
     ends,
@@ -217,8 +218,8 @@ def carried_users(picture: Picture) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     for place, bar in enumerate(found):
-        _draw_bar(axes, place, bar)
-    axes.set_xlim(0, max((bar.reach for bar in found), default=0) * 1.3 or 1)
+        _draw_bar(axes, place, bar, axis_end(found))
+    axes.set_xlim(0, axis_end(found) * 1.3)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda users, _: wording.number(users)))
     kinds = {how for bar in found for _, how in bar.rounds}
     for is_there, label, style in (
@@ -235,14 +236,16 @@ def carried_users(picture: Picture) -> Figure:
     return figure
 
 
-def _draw_bar(axes: Any, place: int, bar: Bar) -> None:
+def _draw_bar(axes: Any, place: int, bar: Bar, most: float) -> None:
     colour = COLOURS[place % len(COLOURS)]
     if bar.end:
         look = {"hatch": "//", "linestyle": "--"} if bar.is_least else {"linestyle": "-"}
         faint = {"facecolor": f"{colour}40", "edgecolor": colour, "linewidth": 1.2}
         axes.barh(place, bar.end, 0.56, **faint, **look)
     if bar.interval is not None and bar.end is not None:
-        low, high = bar.interval
+        low, high = bar.interval[0], min(bar.interval[1], most)
+        if high < bar.interval[1]:
+            axes.plot(high, place - 0.12, marker=">", markersize=8, color=LIGHT.text, zorder=4)
         axes.errorbar(
             *(bar.end, place - 0.12),
             **{"xerr": ([bar.end - low], [high - bar.end]), "color": LIGHT.text, "capsize": 6},
@@ -258,6 +261,6 @@ def _draw_bar(axes: Any, place: int, bar: Bar) -> None:
             **{"markerfacecolor": LIGHT.paper if how == "exact" else LIGHT.text, "zorder": 4},
         )
     axes.annotate(
-        *(bar.text, (bar.reach, place)),
+        *(bar.text, (min(bar.reach, most), place)),
         **{"xytext": (10, 0), "textcoords": "offset points", "va": "center", "fontsize": 10},
     )

@@ -12,6 +12,7 @@ from msgspec import Struct
 from harness.compare.files import VariantResult
 from harness.compare.picture import PANEL_ROUND, Panel, Picture
 from harness.compare.wording import carried
+from harness.report.contents import FAR
 from harness.report.palette import LIGHT
 from harness.report.wording import NONE, number, one_line
 from harness.timeseries import Second
@@ -113,6 +114,14 @@ def _bar(variant: VariantResult) -> Bar:
         is_least=found is None,
         rounds=rounds,
     )
+
+
+def axis_end(found: Sequence[Bar]) -> float:
+    """Return where the axis of the carried users ends: the interval of two rounds may be vast."""
+    values = [bar.end or 0.0 for bar in found]
+    values += [users for bar in found for users, _ in bar.rounds]
+    most = max(values, default=0.0) or 1.0
+    return min(max([bar.reach for bar in found], default=most) or 1.0, FAR * most)
 
 
 def dodged(users: Sequence[int], place: int, of: int, steps: Sequence[int]) -> list[float]:

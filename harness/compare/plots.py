@@ -16,6 +16,7 @@ from harness.compare.contents import (
     P95,
     RATE,
     Bar,
+    axis_end,
     bars,
     dodged,
     ends,
@@ -234,8 +235,7 @@ def _carried(picture: Picture) -> go.Figure:
             font={"size": 13, "color": LIGHT.text},
         )
     finished(figure, hovermode="closest")
-    most = max((bar.reach for bar in found), default=0) or 1
-    figure.update_xaxes(range=[0, most * 1.05], title_text="users", tickformat=",~g")
+    figure.update_xaxes(range=[0, axis_end(found) * 1.05], title_text="users", tickformat=",~g")
     figure.update_yaxes(
         tickvals=list(range(len(found))),
         ticktext=[_lines_of(bar.title, 18) for bar in found],

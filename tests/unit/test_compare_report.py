@@ -394,6 +394,14 @@ def test_extremes_may_come_in_any_order() -> None:
     assert wording.spread((5.0, 5.0, 5.0)) == "5"
 
 
+def test_a_vast_interval_does_not_flatten_the_bars() -> None:
+    found = contents.Bar("v", "", 600.0, (30.0, 11_400.0), False, [(500.0, "exact")])
+    assert contents.axis_end([found]) == 1200
+    near = contents.Bar("v", "", 600.0, (500.0, 700.0), False, [])
+    assert contents.axis_end([near]) == 700
+    assert contents.axis_end([]) == 1
+
+
 def test_ticks_are_steps_that_leave_each_other_room() -> None:
     steps = [50, 100, 119, 141, 168, 200, 400, 800]
     found = contents.ticks(steps, 10)
