@@ -17,7 +17,7 @@ import pytest
 from compare_folders import LIMIT_MS, STEPS, write_comparison
 from unit.test_report import Reader
 
-from harness import ConfigurationError, compare
+from harness import ConfigurationError
 from harness.compare import charts, contents, files, markdown, page, wording
 from harness.compare.drawing import DESCRIPTIONS, draw
 from harness.compare.files import CarriedInRound, Interval, VariantResult
@@ -409,19 +409,3 @@ def test_ticks_are_steps_that_leave_each_other_room() -> None:
     apart = [math.log2(after / before) for before, after in pairwise(found)]
     assert min(apart) >= 0.4
     assert contents.ticks([50], 10) == [50]
-
-
-# Its place among the modules.
-
-
-def test_each_module_that_draws_imports_only_from_those_named_before_it() -> None:
-    order = re.findall(r"^\* `(\w+)`", compare.__doc__ or "", re.MULTILINE)
-    for place, module in enumerate(order):
-        text = (Path(compare.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
-        named = set(re.findall(r"harness\.compare\.(\w+)", text))
-        named |= {
-            name.strip()
-            for names in re.findall(r"from harness\.compare import ([^\n]+)", text)
-            for name in names.split(",")
-        }
-        assert named <= set(order[:place]), module
