@@ -42,15 +42,44 @@ def factor(value: float) -> str:
     return f"{value:.2f}" if value < 2 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
+def factors(ratio: Interval) -> str:
+    """Write a ratio with its interval, such as "1.62 (1.41 to 1.84)".
+
+    A bound that is near 1 gets more digits: it would look like 1, which the interval leaves out.
+    """
+    estimate, interval = factors_apart(ratio)
+    return f"{estimate} ({interval})" if interval else estimate
+
+
+def factors_apart(ratio: Interval) -> tuple[str, str]:
+    """Write a ratio and its interval, which is empty for a single round."""
+    if ratio.low is None or ratio.high is None:
+        return factor(ratio.estimate), ""
+    values, decimals = (ratio.estimate, ratio.low, ratio.high), 2
+    while decimals < 6 and any(round(each, decimals) == 1 != each for each in values[1:]):
+        decimals += 1
+    middle, low, high = (
+        factor(each) if decimals == 2 else f"{each:.{decimals}f}" for each in values
+    )
+    return middle, f"{low} to {high}"
+
+
 def between(interval: Interval, written: str, low: str | None, high: str | None) -> str:
     """Write an estimate and its interval, such as "310 (296 to 324)"."""
     return written if interval.low is None else f"{written} ({low} to {high})"
 
 
-def users_of(interval: Interval) -> str:
-    """Write a number of users with its interval."""
+def measured(interval: Interval) -> str:
+    """Write an estimate with its interval, three digits each, such as "669 (430 to 1 040)"."""
     low, high = (None if end is None else number(end) for end in (interval.low, interval.high))
     return between(interval, number(interval.estimate), low, high)
+
+
+def users_of(interval: Interval) -> str:
+    """Write a number of users with its interval: users are whole."""
+    ends = (interval.low, interval.high)
+    low, high = (None if end is None else number(round(end)) for end in ends)
+    return between(interval, number(round(interval.estimate)), low, high)
 
 
 def ratio_sentence(
@@ -62,11 +91,12 @@ def ratio_sentence(
     smallest: float | None,
 ) -> str:
     """Say what a ratio says; where it shows no difference, what it could have shown."""
-    written = f"{factor(ratio.estimate)} {TIMES}"
+    estimate, interval = factors_apart(ratio)
+    written = f"{estimate} {TIMES}"
     said = METRICS[metric].format(ratio=written, by=titles[1], users=at_users)
     if ratio.low is None or ratio.high is None:
         return f"{titles[0]} {said} (1 round, so nothing is known of its certainty)"
-    interval = f"({factor(ratio.low)} to {factor(ratio.high)}, {rounds} rounds)"
+    interval = f"({interval}, {rounds} rounds)"
     if not ratio.low <= 1 <= ratio.high:
         return f"{titles[0]} {said} {interval}"
     return f"no difference shown: {titles[0]} {said} {interval}{_hidden(smallest)}"

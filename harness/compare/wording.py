@@ -20,24 +20,12 @@ Spread = tuple[float, float, float]
 
 def interval(found: Interval | None) -> str:
     """Write an estimate as the sentences do, such as "310 (296 to 324)"."""
-    return NONE if found is None else findings.users_of(found)
+    return NONE if found is None else findings.measured(found)
 
 
 def ratio(found: Interval) -> str:
-    """Write a ratio as the sentences do, such as "1.62 (1.41 to 1.84)".
-
-    A bound that is near 1 gets more digits: it would look like 1, which the interval leaves out.
-    """
-    if found.low is None or found.high is None:
-        return findings.factor(found.estimate)
-    values = (found.estimate, found.low, found.high)
-    decimals = 2
-    while decimals < 6 and any(round(each, decimals) == 1 != each for each in values[1:]):
-        decimals += 1
-    middle, low, high = (
-        findings.factor(each) if decimals == 2 else f"{each:.{decimals}f}" for each in values
-    )
-    return f"{middle} ({low} to {high})"
+    """Write a ratio as the sentences do, such as "1.62 (1.41 to 1.84)"."""
+    return findings.factors(found)
 
 
 def metric(found: Ratio) -> str:
@@ -63,7 +51,7 @@ def in_round(found: CarriedInRound) -> str:
 def carried(found: VariantResult) -> str:
     """Write how many users a variant carried, or what can be said without a number."""
     if found.carried_users is not None:
-        return interval(found.carried_users)
+        return findings.users_of(found.carried_users)
     if found.at_least is not None:
         return f"at least {count(found.at_least)}"
     missed = [each.missed for each in found.by_round if each.held is None and each.missed]
