@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        what = "before it was drawn" if options.command == "report" else "before the run began"
-        print(f"interrupted {what}", file=sys.stderr)
+        what = "the run began" if options.command in ("run", "ui") else "it was done"
+        print(f"interrupted before {what}", file=sys.stderr)
         return 3
 
 
