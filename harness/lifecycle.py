@@ -226,18 +226,22 @@ class Lifecycle:
             gevent.sleep(POLL_S)
 
     def on_test_stop(self, environment: Environment, **_: object) -> None:
-        """Delete what is left on the server, then close the record or report to the master."""
-        runner = environment.runner
+        """Delete what is left on the server, then close the record or report to the master.
+
+        The record is the one that was open before: cleaning up takes time. It may run twice at
+        once, when Ctrl-C comes in the middle of it; who is ready first closes the record.
+        """
+        runner, recorder = environment.runner, self.recorder
         if not isinstance(runner, MasterRunner):
             ended = Finished(self._cleaned_up(environment), _connections(environment))
         if isinstance(runner, WorkerRunner):
             self._report(runner, ended)
-        elif self.recorder is not None:
+        elif recorder is not None and recorder is self.recorder:
+            self.recorder = None
             if isinstance(runner, MasterRunner):
                 ended = sum(self.reported.values(), Finished())
             gevent.killall([self.progress] if self.progress else [])
             environment.process_exit_code = 3  # should the files be impossible to write
-            recorder, self.recorder = self.recorder, None
             lost_workers = len(self.took_part - self.reported.keys())
             summary = recorder.close(ended.devices, ended.connections, lost_workers)
             environment.process_exit_code = summary.exit_code
@@ -341,11 +345,14 @@ class Lifecycle:
         """Check a start from the web UI.
 
         Raises:
-            ConfigurationError: the host is wrong, refused, silent, or not that of the open run.
+            ConfigurationError: the host is wrong, refused, silent, or not that of the open run; or
+                the last run is still being ended, and would get the requests of this one.
         """
         runner = environment.runner
         host = check_host(typed or environment.host or "", self.settings.allowed_hosts)
         if self.recorder is not None:
+            if self.recorder.is_stopping:
+                raise ConfigurationError("the last run is still being ended; wait for its verdict")
             if host != environment.host:
                 raise ConfigurationError("a run is open; stop it before you change the host")
             return
