@@ -88,6 +88,8 @@ def _rules(
         f"never hit, though in the mix: {', '.join(missing)}",
     )
     planned, ran = found.planned_users, found.users
+    if manifest.is_headless:  # a run that was cut short may never have got as far as wanting them
+        planned = max(planned, manifest.users or 0)
     yield _rule(
         "planned users",
         planned <= ran,
@@ -105,7 +107,13 @@ def _rules(
     if ending is None:
         yield _rule("end", False, "", "the run did not come to its end: there is no end.json")
         return
-    yield _rule("end", True, "the run came to its end", "")
+    stopped_after_s, run_time_s = ending.stopped_after_s, manifest.run_time_s or 0.0
+    yield _rule(
+        "end",
+        stopped_after_s is None,
+        "the run came to its end",
+        f"the run was stopped after {stopped_after_s or 0.0:.0f} s of {run_time_s:.0f} s",
+    )
     lost = ending.lost_workers
     yield _rule(
         "workers",

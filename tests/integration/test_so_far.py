@@ -28,9 +28,8 @@ def recorder(tmp_path):
     """Yield a recorder whose clock is the test."""
     environment = Environment(user_classes=[], host="http://127.0.0.1:8000")
     runner = environment.create_local_runner()
-    environment.parsed_options = Namespace(
-        run_id="so-far", num_users=9, spawn_rate=9, run_time=None, seed=1, tags=(), exclude_tags=()
-    )
+    options = {"run_id": "so-far", "num_users": 9, "spawn_rate": 9, "run_time": None, "seed": 1}
+    environment.parsed_options = Namespace(**options, tags=(), exclude_tags=(), headless=False)
     wanted = objectives.parse("[total]\np95_ms = 15\n", "slo.toml")
     kept = replace(settings.load(), results_dir=tmp_path)
     recorder = Recorder(environment, kept, wanted, int(time.time()) - SECONDS)

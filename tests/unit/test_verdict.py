@@ -28,7 +28,7 @@ STATES = {
     "never-answers": ("invalid", {"samples", "mix"}),
     "no-writes": ("invalid", {"mix"}),
     "users-missing": ("invalid", {"planned users", "steady state"}),
-    "cut-short": ("invalid", {"planned users", "steady state"}),
+    "cut-short": ("invalid", {"planned users", "steady state", "end"}),
     "busy-generator": ("invalid", {"generator"}),
     "lost-worker": ("invalid", {"workers"}),
     "reset": ("invalid", {"results"}),
@@ -100,6 +100,12 @@ def ending(evidence: Evidence, **changed: object) -> Evidence:
     return evidence
 
 
+def planned(evidence: Evidence, is_headless: bool = True, **changed: object) -> Evidence:
+    changed["is_headless"] = is_headless
+    evidence.manifest = msgspec.structs.replace(evidence.manifest, **changed)
+    return evidence
+
+
 def generator(evidence: Evidence, **changed: object) -> Evidence:
     return found(evidence, generator=msgspec.structs.replace(evidence.found.generator, **changed))
 
@@ -117,6 +123,16 @@ def test_a_run_that_keeps_all_has_no_reasons(passing: Evidence) -> None:
             lambda e: found(e, users=59),
             "planned users",
             "of 60 planned users at most 59 ran at a time",
+        ),
+        (
+            lambda e: found(planned(e, users=400), planned_users=60),  # cut short on the way up
+            "planned users",
+            "of 400 planned users at most 60 ran at a time",
+        ),
+        (
+            lambda e: ending(planned(e, run_time_s=120), stopped_after_s=37.2),
+            "end",
+            "the run was stopped after 37 s of 120 s",
         ),
         (
             lambda e: found(e, steady_s=0.0),
@@ -168,6 +184,10 @@ def test_one_broken_rule_makes_a_run_invalid(
     assert (summary.verdict, summary.exit_code) == ("invalid", 3)
     assert broken(summary) == {rule}
     assert summary.reasons == [sentence]
+
+
+def test_users_may_be_changed_in_the_web_ui(passing: Evidence) -> None:
+    assert planned(passing, is_headless=False, users=400).judged().verdict == "pass"
 
 
 def test_a_share_of_saturated_seconds_is_allowed(passing: Evidence) -> None:
