@@ -118,13 +118,17 @@ class Recorder:
         """Add what a process learned.
 
         What comes too late counts for the next second that is written, and what a worker's clock
-        puts into the future for the present one.
+        puts into the future for the present one. Of a process that stood still come several
+        seconds too late: they count for as many, one after the other.
         """
         now = int(time.time())
         for interval in report.intervals:
             self._pending[max(min(interval.second, now), self._next)].add(interval)
+        free = self._next
         for health in report.health:
-            self._pending[max(min(health.second, now), self._next)].health.append(health)
+            second = max(min(health.second, now), free)
+            self._pending[second].health.append(health)
+            free = second + 1
         for failure in report.failures:
             key = failure.method, failure.name, failure.error
             known = self._failures.get(key)

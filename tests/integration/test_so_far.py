@@ -67,6 +67,23 @@ def test_a_second_is_computed_once_however_many_look(recorder, monkeypatch) -> N
     assert len(computed) == 2
 
 
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_process_that_stood_still_is_saturated_as_long_as_it_did(recorder, others) -> None:
+    """It tells of these seconds when it is awake again, and they are written down by then."""
+    begin, still_s = int(recorder.started_s), 6
+    for number in range(SECONDS):
+        recorder._users[begin + number] = 9, 9
+        for _ in range(others):
+            recorder.take(Report([], [], [Health(begin + number, 10.0, 1.0)]))
+    recorder._write_until(begin + SECONDS - 3)
+    late = [Health(begin + 1 + number, 1.0, 6_000.0) for number in range(still_s)]
+    recorder.take(Report([], [], late))
+    for number in range(SECONDS, 2 * SECONDS):
+        recorder._users[begin + number] = 9, 9
+    recorder._write_until(begin + 2 * SECONDS)
+    assert recorder.so_far(0).generator.saturated_s == still_s
+
+
 def test_nobody_pays_for_what_nobody_looks_at(recorder, monkeypatch) -> None:
     computed = count_computations(recorder, monkeypatch)
     for number in range(5):
