@@ -268,10 +268,16 @@ class Lifecycle:
         if self.meter is not None:
             data[REPORT] = msgspec.to_builtins(self.meter.taken(), builtin_types=(bytes,))
 
-    def on_worker_report(self, data: dict[str, Any], **_: object) -> None:
-        """Write down what a worker measured; a straggler of an earlier run has no record."""
+    def on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
+        """Write down what a worker measured; a straggler of an earlier run has no record.
+
+        One that was missing at the start and is back takes users without connecting anew.
+        """
         if self.recorder is not None and REPORT in data:
-            self.recorder.take(msgspec.convert(data[REPORT], Report))
+            report = msgspec.convert(data[REPORT], Report)
+            if report.intervals and not self.stopping:
+                self.took_part.add(client_id)
+            self.recorder.take(report)
 
     def on_reset_stats(self, **_: object) -> None:
         """Note that locust forgot what it had counted."""
