@@ -141,15 +141,15 @@ class Recorder:
         if self._stopped:
             return
         self._stopped = True
+        runner = self.environment.runner
+        assert runner is not None
+        # Users may be gone before the next look, and a part of a second is no steady one.
+        self._users[int(time.time())] = runner.user_count, 0
         planned, lasted_s = self.manifest, time.time() - self.started_s
-        if planned.is_headless and planned.run_time_s and not self._is_ended_by_its_shape():
+        ended_by_shape = runner.shape_greenlet is gevent.getcurrent()  # maybe earlier, as it wants
+        if planned.is_headless and planned.run_time_s and not ended_by_shape:
             is_early = lasted_s < planned.run_time_s - EARLY_S
             self.stopped_after_s = round(lasted_s, 1) if is_early else None
-
-    def _is_ended_by_its_shape(self) -> bool:
-        """Say whether a load shape has come to its end, which may be before the run time."""
-        runner = self.environment.runner
-        return runner is not None and runner.shape_greenlet is gevent.getcurrent()
 
     @property
     def is_stopping(self) -> bool:

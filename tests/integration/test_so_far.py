@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gevent
 from locust.env import Environment
@@ -12,6 +13,7 @@ from locust.env import Environment
 import pytest
 
 from harness import histograms, objectives, settings
+from harness import recorder as recorder_module
 from harness.contract import ENDPOINTS
 from harness.figures import Sums
 from harness.recorder import Recorder
@@ -82,6 +84,19 @@ def test_a_process_that_stood_still_is_saturated_as_long_as_it_did(recorder, oth
         recorder._users[begin + number] = 9, 9
     recorder._write_until(begin + 2 * SECONDS)
     assert recorder.so_far(0).generator.saturated_s == still_s
+
+
+def test_the_second_of_the_stop_is_not_steady(recorder, monkeypatch) -> None:
+    """Its users may be gone before the recorder looks again: it would count as a whole one."""
+    for number in range(SECONDS):
+        pass_second(recorder, number)
+    stopped = int(recorder.started_s) + SECONDS
+    recorder._users[stopped] = 9, 9
+    monkeypatch.setattr(recorder_module, "time", SimpleNamespace(time=lambda: stopped + 0.3))
+    recorder.stopping()
+    summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
+    assert (summary.steady_s, summary.steps[-1].last_second) == (SECONDS - 1, stopped - 1)
+    assert summary.total.steady.requests_per_s == 20 * len(ENDPOINTS)
 
 
 def test_nobody_pays_for_what_nobody_looks_at(recorder, monkeypatch) -> None:
