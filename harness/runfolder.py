@@ -202,8 +202,8 @@ Verdict = Literal["pass", "fail", "invalid"]
 class Summary(Struct, frozen=True, kw_only=True):
     """`summary.json`: the result. `reasons` are sentences; there are none when it is a pass.
 
-    `carried_users` are those of the highest step up to which every step met the objectives of
-    [total]; None when the first did not, or there is none.
+    `carried_users` are those of the highest step up to which every step on the way up met the
+    objectives of [total]; None when the lowest did not, or there is none.
     """
 
     run_id: str

@@ -216,13 +216,29 @@ def _sentence(
 
 
 def _carried_users(steps: Sequence[Step], limits: dict[str, float]) -> int | None:
+    """Return the users of the highest step up to which all met the objectives, on the way up.
+
+    What comes after the first step down is a look at how a server recovers: it says nothing of
+    how many users it carried before. A step that got no answer has carried nobody.
+    """
     missed = [
         step.users
-        for step in steps
-        if not all(_is_met(key, limit, getattr(step.total, key)) for key, limit in limits.items())
+        for step in _way_up(steps)
+        if not step.total.requests
+        or not all(_is_met(key, limit, getattr(step.total, key)) for key, limit in limits.items())
     ]
     fewest = min(missed, default=math.inf)
-    return max((step.users for step in steps if step.users < fewest), default=None)
+    return max((step.users for step in _way_up(steps) if step.users < fewest), default=None)
+
+
+def _way_up(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps before the first one that has fewer users than the one before it."""
+    most = 0
+    for step in steps:
+        if step.users < most:
+            return
+        most = step.users
+        yield step
 
 
 def _count(number: int) -> str:

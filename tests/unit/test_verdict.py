@@ -324,8 +324,24 @@ def test_carried_are_the_users_of_the_highest_step_up_to_which_all_met(
 
 
 def test_two_steps_of_as_many_users_both_have_to_meet(passing: Evidence) -> None:
-    down = [*steps(10, 20, 10), *steps(60)]
-    assert judged(found(passing, steps=down), "[total]\np95_ms = 50\n").carried_users is None
+    again = [*steps(10), *steps(60), *steps(10, 10)[1:]]
+    assert judged(found(passing, steps=again), "[total]\np95_ms = 50\n").carried_users is None
+
+
+def test_a_step_of_the_way_down_says_nothing_of_the_way_up(passing: Evidence) -> None:
+    """A server that has not recovered yet from too many users carried the fewer before."""
+    up = steps(10, 10, 60)
+    for down in (steps(60), [*steps(10), *steps(10, 10, 10, 10)]):
+        found(passing, steps=[*up, *down])
+        assert judged(passing, "[total]\np95_ms = 50\n").carried_users == 200
+
+
+def test_a_step_without_an_answer_was_not_carried(passing: Evidence) -> None:
+    """Also when failures alone are limited: there were none."""
+    one, two = steps(10, 10)
+    silent = msgspec.structs.replace(two.total, requests=0, p95_ms=None)
+    found(passing, steps=[one, msgspec.structs.replace(two, total=silent)])
+    assert judged(passing, "").carried_users == 100
 
 
 # Files.
