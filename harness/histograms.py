@@ -47,6 +47,9 @@ def of(times_ms: Iterable[float]) -> HdrHistogram:
     return histogram
 
 
+_EMPTY = empty()
+
+
 def rank(share: float, total: int) -> int:
     """Return how many of so many values it takes to make up this share (nearest-rank method).
 
@@ -82,6 +85,12 @@ def percentiles_ms(
         highest_us = histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))
         found[share] = highest_us / 1000
     return tuple(found[share] for share in shares)
+
+
+def highest_equal_ms(time_ms: float) -> float:
+    """Return the longest time that a histogram cannot tell from this one."""
+    time_us = min(max(int(time_ms * 1000 + 0.5), LOWEST_US), HIGHEST_US)
+    return float(_EMPTY.get_highest_equivalent_value(time_us)) / 1000
 
 
 def max_ms(histogram: HdrHistogram) -> float | None:
