@@ -75,12 +75,13 @@ def test_a_run_is_started_watched_and_stopped(commands, notice_server, web_ui):
 
 def test_each_run_gets_a_folder_of_its_own_and_a_new_seed(commands, notice_server, web_ui):
     _, url = web_ui()
-    for _ in range(2):
-        swarm(url)
+    for run_time in ("9m", ""):
+        swarm(url, run_time=run_time)
         wait_until(lambda: notice_server.seen["POST", "/accounts/device"] >= 5, "registered")
         requests.post(f"{url}/stop", timeout=30)
         notice_server.seen.clear()
     first, second = [(folder / "run.json").read_text() for folder in folders(commands)]
+    assert [json.loads(each)["run_time_s"] for each in (first, second)] == [540, None]
     assert re.search(r'"seed": \d+', first)[0] != re.search(r'"seed": \d+', second)[0]
 
 
