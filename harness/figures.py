@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect, bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -282,8 +281,8 @@ def _generator(health: Sequence[tuple[float, float]], saturation: Saturation) ->
 
 
 def _nearest_rank(ordered: Sequence[float], share: float) -> float | None:
-    """Return the least value that this share of them does not exceed (nearest-rank method)."""
-    return ordered[max(math.ceil(share * len(ordered)), 1) - 1] if ordered else None
+    """Return the least value that this share of them does not exceed."""
+    return ordered[histograms.rank(share, len(ordered)) - 1] if ordered else None
 
 
 def _figures(histogram: HdrHistogram, failures: int, seconds: float) -> Figures:

@@ -84,6 +84,7 @@ def guard_form(
         try:
             if request.method == "POST" and request.path.endswith("/swarm"):
                 check_start(request.form.get("host"))
+                _take_no_old_run_time(environment)
             elif request.method == "POST" and request.path.endswith("/user"):
                 host = (request.get_json(silent=True, force=True) or {}).get("host")
                 if host is not None:
@@ -92,6 +93,16 @@ def guard_form(
             shown = redacted(environment.host or "")
             return jsonify(success=False, message=str(error), host=shown)
         return None
+
+
+def _take_no_old_run_time(environment: Environment) -> None:
+    """Forget the run time of an earlier run when the field is left empty, as locust's timer does.
+
+    A load curve is as long as the options say, whoever set them.
+    """
+    if environment.shape_class is None and not request.form.get("run_time"):
+        assert environment.parsed_options is not None
+        environment.parsed_options.run_time = None
 
 
 class MasterPort:

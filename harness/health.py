@@ -32,16 +32,24 @@ class Watch:
         self._watcher.kill()
 
     def _watch(self) -> None:
+        """Tell of each second; of all in which the process stood still that it was late so much.
+
+        The part of that which lies in the second that goes on is the first lag of this one.
+        """
+        late_s = 0.0
         while True:
-            second = int(time.time())
+            begun_s = time.time()
+            second = int(begun_s)
             start_s, start_cpu_s = time.perf_counter(), self._cpu_s()
-            lag_s = 0.0
-            while int(time.time()) == second:
+            lag_s = min(late_s, begun_s - second)
+            while (now := int(time.time())) == second:
                 due_s = time.perf_counter() + TICK_S
                 gevent.sleep(TICK_S)
-                lag_s = max(lag_s, time.perf_counter() - due_s)
+                late_s = time.perf_counter() - due_s
+                lag_s = max(lag_s, late_s)
             share = (self._cpu_s() - start_cpu_s) / (time.perf_counter() - start_s)
-            self._tell(Health(second, round(share * 100, 1), round(lag_s * 1000, 2)))
+            for number in range(second, max(now, second + 1)):
+                self._tell(Health(number, round(share * 100, 1), round(lag_s * 1000, 2)))
 
     def _cpu_s(self) -> float:
         times = self._process.cpu_times()

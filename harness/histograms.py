@@ -6,6 +6,7 @@ of percentiles mean nothing; histograms of seconds, endpoints and workers are me
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,20 +47,35 @@ def of(times_ms: Iterable[float]) -> HdrHistogram:
     return histogram
 
 
+_EMPTY = empty()
+
+
+def rank(share: float, total: int) -> int:
+    """Return how many of so many values it takes to make up this share (nearest-rank method).
+
+    That is the least number which is not less: rounding to the nearest, as HdrHistogram does,
+    calls a time p95 within which less than 95 % were answered. The product is rounded first,
+    since 0.07 * 100 is more than 7 in binary.
+    """
+    return max(math.ceil(round(share * total, 6)), 1)
+
+
 def percentiles_ms(
     histogram: HdrHistogram, shares: Sequence[float]
 ) -> tuple[float, ...] | tuple[None, ...]:
     """Return the least times within which these shares (0 to 1) of the requests were answered.
 
-    Each is the highest value of its bucket, at most 0.1 % above the exact one. Of none: None.
+    Each is the time at the share's `rank`, as the highest value of its bucket: at most 0.1 % above
+    the exact one. Of none: None.
     """
-    if not histogram.get_total_count():
+    total = histogram.get_total_count()
+    if not total:
         return (None,) * len(shares)
     counts = memoryview(histogram.counts).cast("B").cast("Q")
     found: dict[float, float] = {}
     block, before = 0, 0
     for share in sorted(shares):
-        wanted = histogram.get_target_count_at_percentile(share * 100)
+        wanted = rank(share, total)
         while before + (inside := sum(counts[block : block + BLOCK])) < wanted:
             block, before = block + BLOCK, before + inside
         index, so_far = block, before + counts[block]
@@ -69,6 +85,12 @@ def percentiles_ms(
         highest_us = histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))
         found[share] = highest_us / 1000
     return tuple(found[share] for share in shares)
+
+
+def highest_equal_ms(time_ms: float) -> float:
+    """Return the longest time that a histogram cannot tell from this one."""
+    time_us = min(max(int(time_ms * 1000 + 0.5), LOWEST_US), HIGHEST_US)
+    return float(_EMPTY.get_highest_equivalent_value(time_us)) / 1000
 
 
 def max_ms(histogram: HdrHistogram) -> float | None:

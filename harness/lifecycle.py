@@ -226,18 +226,22 @@ class Lifecycle:
             gevent.sleep(POLL_S)
 
     def on_test_stop(self, environment: Environment, **_: object) -> None:
-        """Delete what is left on the server, then close the record or report to the master."""
-        runner = environment.runner
+        """Delete what is left on the server, then close the record or report to the master.
+
+        The record is the one that was open before: cleaning up takes time. It may run twice at
+        once, when Ctrl-C comes in the middle of it; who is ready first closes the record.
+        """
+        runner, recorder = environment.runner, self.recorder
         if not isinstance(runner, MasterRunner):
             ended = Finished(self._cleaned_up(environment), _connections(environment))
         if isinstance(runner, WorkerRunner):
             self._report(runner, ended)
-        elif self.recorder is not None:
+        elif recorder is not None and recorder is self.recorder:
+            self.recorder = None
             if isinstance(runner, MasterRunner):
                 ended = sum(self.reported.values(), Finished())
             gevent.killall([self.progress] if self.progress else [])
             environment.process_exit_code = 3  # should the files be impossible to write
-            recorder, self.recorder = self.recorder, None
             lost_workers = len(self.took_part - self.reported.keys())
             summary = recorder.close(ended.devices, ended.connections, lost_workers)
             environment.process_exit_code = summary.exit_code
@@ -264,10 +268,16 @@ class Lifecycle:
         if self.meter is not None:
             data[REPORT] = msgspec.to_builtins(self.meter.taken(), builtin_types=(bytes,))
 
-    def on_worker_report(self, data: dict[str, Any], **_: object) -> None:
-        """Write down what a worker measured; a straggler of an earlier run has no record."""
+    def on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
+        """Write down what a worker measured; a straggler of an earlier run has no record.
+
+        One that was missing at the start and is back takes users without connecting anew.
+        """
         if self.recorder is not None and REPORT in data:
-            self.recorder.take(msgspec.convert(data[REPORT], Report))
+            report = msgspec.convert(data[REPORT], Report)
+            if report.intervals and not self.stopping:
+                self.took_part.add(client_id)
+            self.recorder.take(report)
 
     def on_reset_stats(self, **_: object) -> None:
         """Note that locust forgot what it had counted."""
@@ -341,11 +351,14 @@ class Lifecycle:
         """Check a start from the web UI.
 
         Raises:
-            ConfigurationError: the host is wrong, refused, silent, or not that of the open run.
+            ConfigurationError: the host is wrong, refused, silent, or not that of the open run; or
+                the last run is still being ended, and would get the requests of this one.
         """
         runner = environment.runner
         host = check_host(typed or environment.host or "", self.settings.allowed_hosts)
         if self.recorder is not None:
+            if self.recorder.is_stopping:
+                raise ConfigurationError("the last run is still being ended; wait for its verdict")
             if host != environment.host:
                 raise ConfigurationError("a run is open; stop it before you change the host")
             return

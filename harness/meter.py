@@ -75,14 +75,16 @@ class Meter:
         url: object = None,
         **_: object,
     ) -> None:
+        key = request_type, name
         if response_time is None:  # locust counts such requests, though there is nothing to time
-            self._statistics.add_untimed((request_type, name), response_length or 0, exception)
+            self._statistics.add_untimed(key, response_length or 0, exception)
+            if exception is not None:
+                self._add_untimed_failure(key, exception, time.time())
             return
         now_s = time.time() if start_time is None else start_time + response_time * 0.001
         second = self._second
         if now_s >= second.until_s:
             second = self._begin_second(int(now_s))
-        key = request_type, name
         second.all_ms[key].append(response_time)
         second.lengths[key] += response_length or 0
         second.last_s = now_s
@@ -90,14 +92,28 @@ class Meter:
             self._count(second, key)
             self._statistics.add_failure(key, exception)
             second.failed_ms[key].append(response_time)
-            failure = Failure(request_type, name, str(exception), 1, now_s, now_s)
-            row = *key, failure.error
-            known = self._failures.get(row)
-            self._failures[row] = failure if known is None else known + failure
+            self._note_failure(key, exception, now_s)
+
+    def _add_untimed_failure(self, key: Key, error: Exception, now_s: float) -> None:
+        """Count a failure that took no time, else it would be a failure of no request."""
+        second = self._second
+        if now_s >= second.until_s:
+            second = self._begin_second(int(now_s))
+        second.untimed[key] += 1
+        self._note_failure(key, error, now_s)
+
+    def _note_failure(self, key: Key, error: Exception, now_s: float) -> None:
+        failure = Failure(*key, str(error), 1, now_s, now_s)
+        row = *key, failure.error
+        known = self._failures.get(row)
+        self._failures[row] = failure if known is None else known + failure
 
     def _begin_second(self, number: int) -> _Second:
         over, self._second = self._second, _Second(number)
         self._count_all(over)
+        for key, count in over.untimed.items():  # locust's statistics have them already
+            over.all_ms[key] += [0.0] * count
+            over.failed_ms[key] += [0.0] * count
         for key, all_ms in over.all_ms.items():
             self._over.append(_Times(over.number, key, all_ms, over.failed_ms.get(key)))
         return self._second
@@ -133,7 +149,16 @@ class Meter:
 class _Second:
     """The response times of the second that goes on, by endpoint."""
 
-    __slots__ = ("all_ms", "counted", "failed_ms", "last_s", "lengths", "number", "until_s")
+    __slots__ = (
+        "all_ms",
+        "counted",
+        "failed_ms",
+        "last_s",
+        "lengths",
+        "number",
+        "until_s",
+        "untimed",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -143,6 +168,7 @@ class _Second:
         self.counted: defaultdict[Key, int] = defaultdict(int)
         self.all_ms: defaultdict[Key, list[float]] = defaultdict(list)
         self.failed_ms: defaultdict[Key, list[float]] = defaultdict(list)
+        self.untimed: defaultdict[Key, int] = defaultdict(int)
 
 
 class _Times(NamedTuple):

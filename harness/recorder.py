@@ -27,6 +27,8 @@ from harness.user import expected_endpoints
 
 TICK_S = 0.25
 OWN_DELAY_S = 2.0
+EARLY_S = 2.0
+"""A run that ends by so much before its time has done all the same: its clock began earlier."""
 WORKERS_DELAY_S = 8.0
 """Workers report every 3 s; one that is later than this is counted for a later second."""
 
@@ -58,6 +60,7 @@ class Recorder:
         """
         self.environment = environment
         self.started_s = started_s
+        self.stopped_after_s: float | None = None
         self.was_reset = False
         self.summary: Summary | None = None
         options: Any = environment.parsed_options
@@ -65,6 +68,8 @@ class Recorder:
         self.folder = runfolder.create(settings.results_dir, run_id)
         runner = environment.runner
         workers = runner.worker_count if isinstance(runner, MasterRunner) else None
+        shape = environment.shape_class
+        has_effect = shape is None or shape.use_common_options  # what locust was asked for
         data_files = data.files_in(settings.data_dir) if settings.vary_data else ()
         self.manifest = Manifest(
             run_id=self.folder.name,
@@ -72,9 +77,9 @@ class Recorder:
             host=redacted(environment.host or ""),
             deployment=settings.deployment or None,
             profile=environment.profile,
-            users=options.num_users,
-            spawn_rate_per_s=options.spawn_rate,
-            run_time_s=options.run_time,
+            users=options.num_users if has_effect else None,
+            spawn_rate_per_s=options.spawn_rate if has_effect else None,
+            run_time_s=options.run_time if has_effect else None,
             seed=options.seed,
             task_mix=_task_mix(environment),
             endpoints=expected_endpoints(environment.user_classes),
@@ -83,6 +88,7 @@ class Recorder:
             data_sha256=runfolder.data_hash(data_files),
             workers=workers,
             warm_up_s=settings.warm_up_s,
+            is_headless=bool(options.headless),
             tags=sorted(options.tags or ()),
             exclude_tags=sorted(options.exclude_tags or ()),
             versions=runfolder.versions(),
@@ -112,13 +118,17 @@ class Recorder:
         """Add what a process learned.
 
         What comes too late counts for the next second that is written, and what a worker's clock
-        puts into the future for the present one.
+        puts into the future for the present one. Of a process that stood still come several
+        seconds too late: they count for as many, one after the other.
         """
         now = int(time.time())
         for interval in report.intervals:
             self._pending[max(min(interval.second, now), self._next)].add(interval)
+        free = self._next
         for health in report.health:
-            self._pending[max(min(health.second, now), self._next)].health.append(health)
+            second = max(min(health.second, now), free)
+            self._pending[second].health.append(health)
+            free = second + 1
         for failure in report.failures:
             key = failure.method, failure.name, failure.error
             known = self._failures.get(key)
@@ -127,8 +137,19 @@ class Recorder:
             self._files.write_failures(self._failures.values())
 
     def stopping(self) -> None:
-        """Note that from now on there are to be no users."""
+        """Note that from now on there are to be no users, and whether that is too early."""
+        if self._stopped:
+            return
         self._stopped = True
+        runner = self.environment.runner
+        assert runner is not None
+        # Users may be gone before the next look, and a part of a second is no steady one.
+        self._users[int(time.time())] = runner.user_count, 0
+        planned, lasted_s = self.manifest, time.time() - self.started_s
+        ended_by_shape = runner.shape_greenlet is gevent.getcurrent()  # maybe earlier, as it wants
+        if planned.is_headless and planned.run_time_s and not ended_by_shape:
+            is_early = lasted_s < planned.run_time_s - EARLY_S
+            self.stopped_after_s = round(lasted_s, 1) if is_early else None
 
     @property
     def is_stopping(self) -> bool:
@@ -193,6 +214,7 @@ class Recorder:
             exceptions=sum(row["count"] for row in self.environment.runner.exceptions.values()),
             lost_workers=lost_workers,
             was_reset=self.was_reset,
+            stopped_after_s=self.stopped_after_s,
         )
 
     def _keep(self) -> None:

@@ -38,7 +38,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     Times are ISO 8601 in UTC; `run_time_s` is None when the run ends by hand; `users` and
     `spawn_rate_per_s` are what was asked for at the start; `warm_up_s` are the seconds with all
     of them that do not count yet; `endpoints` are those that the tasks of the mix send to, such
-    as "GET /x?q".
+    as "GET /x?q"; `is_headless` says that nobody could change or end it by hand but with a signal.
     """
 
     run_id: str
@@ -57,6 +57,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     data_sha256: str
     workers: int | None
     warm_up_s: float = 0.0
+    is_headless: bool = False
     tags: list[str]
     exclude_tags: list[str]
     versions: Versions
@@ -143,7 +144,8 @@ class Ending(Struct, frozen=True, kw_only=True):
     """`end.json`: what the processes of a run said when it was over.
 
     `exceptions` were raised by users; `lost_workers` took part and did not report their end;
-    `was_reset` says that locust threw results away in mid-run.
+    `was_reset` says that locust threw results away in mid-run; `stopped_after_s` is how long a
+    headless run had lasted that was stopped before its run time was over, else None.
     """
 
     ended_at: str
@@ -152,6 +154,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     exceptions: int
     lost_workers: int
     was_reset: bool
+    stopped_after_s: float | None = None
 
 
 class Generator(Struct, frozen=True, kw_only=True):
@@ -199,8 +202,8 @@ Verdict = Literal["pass", "fail", "invalid"]
 class Summary(Struct, frozen=True, kw_only=True):
     """`summary.json`: the result. `reasons` are sentences; there are none when it is a pass.
 
-    `carried_users` are those of the highest step up to which every step met the objectives of
-    [total]; None when the first did not, or there is none.
+    `carried_users` are those of the highest step up to which every step on the way up met the
+    objectives of [total]; None when the lowest did not, or there is none.
     """
 
     run_id: str

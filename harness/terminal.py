@@ -86,7 +86,7 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
         console.print(_steps(summary.steps))
         carried = summary.carried_users
         console.print(
-            "no step met the objectives of all requests"
+            "carried users: none, the lowest step missed the objectives already"
             if carried is None
             else f"carried users: {carried}, the highest step up to which all met the objectives"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from harness import histograms
 from harness.figures import LEAST_STEADY_S, RunFigures
 from harness.objectives import TOTAL, Objectives
 from harness.runfolder import (
@@ -88,6 +89,8 @@ def _rules(
         f"never hit, though in the mix: {', '.join(missing)}",
     )
     planned, ran = found.planned_users, found.users
+    if manifest.is_headless:  # a run that was cut short may never have got as far as wanting them
+        planned = max(planned, manifest.users or 0)
     yield _rule(
         "planned users",
         planned <= ran,
@@ -105,7 +108,13 @@ def _rules(
     if ending is None:
         yield _rule("end", False, "", "the run did not come to its end: there is no end.json")
         return
-    yield _rule("end", True, "the run came to its end", "")
+    stopped_after_s, run_time_s = ending.stopped_after_s, manifest.run_time_s or 0.0
+    yield _rule(
+        "end",
+        stopped_after_s is None,
+        "the run came to its end",
+        f"the run was stopped after {stopped_after_s or 0.0:.0f} s of {run_time_s:.0f} s",
+    )
     lost = ending.lost_workers
     yield _rule(
         "workers",
@@ -168,9 +177,12 @@ def _objective(scope: str, key: str, limit: float, found: RunFigures) -> Objecti
 
 
 def _is_met(key: str, limit: float, value: float | None) -> bool:
+    """Compare; a time that its histogram cannot tell from the limit is as long as that."""
     if value is None:
         return False
-    return value >= limit if key == "requests_per_s" else value <= limit
+    if key == "requests_per_s":
+        return value >= limit
+    return value <= (histograms.highest_equal_ms(limit) if key.endswith("_ms") else limit)
 
 
 def _figures_of(scope: str, found: RunFigures) -> tuple[Figures | None, Figures | None]:
@@ -208,13 +220,29 @@ def _sentence(
 
 
 def _carried_users(steps: Sequence[Step], limits: dict[str, float]) -> int | None:
+    """Return the users of the highest step up to which all met the objectives, on the way up.
+
+    What comes after the first step down is a look at how a server recovers: it says nothing of
+    how many users it carried before. A step that got no answer has carried nobody.
+    """
     missed = [
         step.users
-        for step in steps
-        if not all(_is_met(key, limit, getattr(step.total, key)) for key, limit in limits.items())
+        for step in _way_up(steps)
+        if not step.total.requests
+        or not all(_is_met(key, limit, getattr(step.total, key)) for key, limit in limits.items())
     ]
     fewest = min(missed, default=math.inf)
-    return max((step.users for step in steps if step.users < fewest), default=None)
+    return max((step.users for step in _way_up(steps) if step.users < fewest), default=None)
+
+
+def _way_up(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps before the first one that has fewer users than the one before it."""
+    most = 0
+    for step in steps:
+        if step.users < most:
+            return
+        most = step.users
+        yield step
 
 
 def _count(number: int) -> str:

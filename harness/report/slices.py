@@ -84,9 +84,10 @@ class Scale:
     def percentiles_ms(self, counts: Counts, shares: Sequence[float]) -> list[float | None]:
         """Return the times within which these shares were answered, as the histograms do."""
         upto = np.cumsum(counts)
-        if not upto[-1]:
+        total = int(upto[-1])
+        if not total:
             return [None] * len(shares)
-        ranks = [max(int(share * int(upto[-1]) + 0.5), 1) for share in shares]
+        ranks = [histograms.rank(share, total) for share in shares]
         return [float(self.highest_us[index]) / 1000 for index in np.searchsorted(upto, ranks)]
 
     def binned(self, counts: Counts) -> Counts:

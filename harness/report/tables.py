@@ -141,10 +141,10 @@ def steps(material: Material) -> Table:
     summary = material.summary
     carried = summary.carried_users
     note = (
-        "No step met the objectives of all requests."
+        "Carried users: none, the lowest step missed the objectives of all requests already."
         if carried is None
-        else f"Carried users: {count(carried)}, the highest step up to which every step met the "
-        "objectives of all requests."
+        else f"Carried users: {count(carried)}, the highest step on the way up to which every one "
+        "met the objectives of all requests."
     )
     rows = [
         [

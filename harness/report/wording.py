@@ -25,7 +25,7 @@ def time_ms(value: float | None) -> str:
     """Write a response time: three digits, as many as the histograms keep."""
     if value is None:
         return NONE
-    return count(round(value)) if value >= 1000 else f"{value:.3g}"
+    return count(round(value)) if value >= 999.5 else f"{value:.3g}"
 
 
 def clock(seconds: float) -> str:

@@ -143,7 +143,7 @@ def _times_ms(counts: Floats, buckets: Buckets) -> Floats:
     found = np.full((len(counts), len(PERCENTS) + 1), np.nan)
     some = totals > 0
     for place, percent in enumerate(PERCENTS):
-        ranks = np.maximum(np.floor(percent * totals / 100 + 0.5), 1)
+        ranks = np.maximum(np.ceil(np.round(percent * totals / 100, 6)), 1)
         index = np.count_nonzero(upto < ranks[:, None], axis=1)
         found[some, place] = buckets.highest_ms[index[some]]
     found[some, -1] = (counts[some] @ buckets.middle_ms) / totals[some]

@@ -29,8 +29,9 @@ def raw_times_ms(folder: Path) -> dict[str, list[float]]:
 
 
 def exact_ms(times_ms: list[float], share: float) -> float:
-    """Return the time of the request at the share's rank, the nearest whole one."""
-    return sorted(times_ms)[max(1, int(share * len(times_ms) + 0.5)) - 1]
+    """Return the least of the times within which at least this share of them lies."""
+    within = (round(1000 * share) * len(times_ms) + 999) // 1000
+    return sorted(times_ms)[within - 1]
 
 
 def check(run: Finished, raw: Path) -> None:

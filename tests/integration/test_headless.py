@@ -189,6 +189,9 @@ def test_sigterm_ends_a_curve_with_a_report(commands, notice_server):
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "the run is under way")
     process.terminate()
     run = commands.finish(process)
+    assert run.exit_code == 3
+    (fault,) = run.faults
+    assert re.fullmatch(r"the run was stopped after \d+ s of 60 s", fault)
     assert run.summary["devices"]["left_behind"] == 0
     assert notice_server.devices == {}
 
@@ -202,12 +205,13 @@ def test_credentials_in_the_host_are_written_nowhere(commands, notice_server):
         assert "s3cr3t" not in path.read_text(), path.name
 
 
-def test_ctrl_c_ends_with_a_report(commands, notice_server):
+def test_ctrl_c_is_the_end_of_a_run_without_a_run_time(commands, notice_server):
     process = commands.start_locust("--headless", "--users=10", "--host", notice_server.url)
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way")
     interrupt(process)
     run = commands.finish(process)
     assert run.faults == [], run.stderr
+    assert run.manifest["is_headless"] is True
     assert run.summary["total"]["whole_run"]["requests"] > 20
     assert run.summary["devices"]["left_behind"] == 0
     assert notice_server.devices == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gevent
 from locust.env import Environment
@@ -12,6 +13,7 @@ from locust.env import Environment
 import pytest
 
 from harness import histograms, objectives, settings
+from harness import recorder as recorder_module
 from harness.contract import ENDPOINTS
 from harness.figures import Sums
 from harness.recorder import Recorder
@@ -28,9 +30,8 @@ def recorder(tmp_path):
     """Yield a recorder whose clock is the test."""
     environment = Environment(user_classes=[], host="http://127.0.0.1:8000")
     runner = environment.create_local_runner()
-    environment.parsed_options = Namespace(
-        run_id="so-far", num_users=9, spawn_rate=9, run_time=None, seed=1, tags=(), exclude_tags=()
-    )
+    options = {"run_id": "so-far", "num_users": 9, "spawn_rate": 9, "run_time": None, "seed": 1}
+    environment.parsed_options = Namespace(**options, tags=(), exclude_tags=(), headless=False)
     wanted = objectives.parse("[total]\np95_ms = 15\n", "slo.toml")
     kept = replace(settings.load(), results_dir=tmp_path)
     recorder = Recorder(environment, kept, wanted, int(time.time()) - SECONDS)
@@ -66,6 +67,36 @@ def test_a_second_is_computed_once_however_many_look(recorder, monkeypatch) -> N
     pass_second(recorder, 1)
     assert recorder.so_far(0).total.whole_run.requests == 2 * 20 * len(ENDPOINTS)
     assert len(computed) == 2
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_process_that_stood_still_is_saturated_as_long_as_it_did(recorder, others) -> None:
+    """It tells of these seconds when it is awake again, and they are written down by then."""
+    begin, still_s = int(recorder.started_s), 6
+    for number in range(SECONDS):
+        recorder._users[begin + number] = 9, 9
+        for _ in range(others):
+            recorder.take(Report([], [], [Health(begin + number, 10.0, 1.0)]))
+    recorder._write_until(begin + SECONDS - 3)
+    late = [Health(begin + 1 + number, 1.0, 6_000.0) for number in range(still_s)]
+    recorder.take(Report([], [], late))
+    for number in range(SECONDS, 2 * SECONDS):
+        recorder._users[begin + number] = 9, 9
+    recorder._write_until(begin + 2 * SECONDS)
+    assert recorder.so_far(0).generator.saturated_s == still_s
+
+
+def test_the_second_of_the_stop_is_not_steady(recorder, monkeypatch) -> None:
+    """Its users may be gone before the recorder looks again: it would count as a whole one."""
+    for number in range(SECONDS):
+        pass_second(recorder, number)
+    stopped = int(recorder.started_s) + SECONDS
+    recorder._users[stopped] = 9, 9
+    monkeypatch.setattr(recorder_module, "time", SimpleNamespace(time=lambda: stopped + 0.3))
+    recorder.stopping()
+    summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
+    assert (summary.steady_s, summary.steps[-1].last_second) == (SECONDS - 1, stopped - 1)
+    assert summary.total.steady.requests_per_s == 20 * len(ENDPOINTS)
 
 
 def test_nobody_pays_for_what_nobody_looks_at(recorder, monkeypatch) -> None:

@@ -79,6 +79,7 @@ def record(tmp_path: Path) -> Iterator[Callable[[float], Recorder]]:
         environment.host = "http://127.0.0.1:8000"
         environment.parsed_options = Namespace(
             run_id="soak",
+            headless=False,
             num_users=9000,
             spawn_rate=100,
             run_time=SOAK_S,

@@ -6,7 +6,9 @@ With RECORD_RUNS=1 the folders are kept in tests/data/, where the unit tests jud
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,8 +154,24 @@ def test_a_run_that_is_cut_short(commands: Commands, notice_server: NoticeServer
     interrupt(process)
     done = commands.finish(process)
     broken = verdict(done, "cut-short")[1]
-    assert {"steady state", "planned users"} <= set(broken), done.stdout
+    assert {"steady state", "planned users", "end"} <= set(broken), done.stdout
     assert "the run ended before its steady state" in done.stdout
+
+
+def test_a_run_that_is_terminated_after_its_ramp_up_does_not_pass(
+    commands: Commands, notice_server: NoticeServer
+) -> None:
+    """By a CI server that has lost patience, say; all it measured may look well."""
+    process = commands.start_locust(
+        *("--headless", *USERS, "--run-time=50s", "--host", notice_server.url),
+    )
+    wait_until(lambda: sum(notice_server.seen.values()) > 250, "the users are there")
+    time.sleep(5)
+    process.terminate()
+    done = commands.finish(process)
+    broken = [rule["name"] for rule in done.summary["validity"] if not rule["kept"]]
+    assert (done.exit_code, broken) == (3, ["end"]), done.stdout
+    assert re.search(r"- the run was stopped after \d+ s of 50 s\n", done.stdout)
 
 
 def test_a_generator_that_is_busy_itself(run: Run) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 import requests
 from commands import wait_until
+from notice_server import answers_late
 
 from harness.processes import free_port
 
@@ -73,13 +74,14 @@ def test_a_run_is_started_watched_and_stopped(commands, notice_server, web_ui):
 
 def test_each_run_gets_a_folder_of_its_own_and_a_new_seed(commands, notice_server, web_ui):
     _, url = web_ui()
-    for _ in range(2):
-        swarm(url)
+    for run_time in ("9m", ""):
+        swarm(url, run_time=run_time)
         wait_until(lambda: notice_server.seen["POST", "/accounts/device"] >= 5, "registered")
         requests.post(f"{url}/stop", timeout=30)
         notice_server.seen.clear()
-    first, second = [(folder / "run.json").read_text() for folder in folders(commands)]
-    assert re.search(r'"seed": \d+', first)[0] != re.search(r'"seed": \d+', second)[0]
+    runs = [json.loads((folder / "run.json").read_text()) for folder in folders(commands)]
+    assert {run["run_time_s"] for run in runs} == {540, None}, "a field left empty is none"
+    assert len({run["seed"] for run in runs}) == 2
 
 
 @pytest.mark.parametrize(
@@ -129,6 +131,28 @@ def test_another_host_in_mid_run_is_refused(notice_server, web_ui):
     fields = {"user_class_name": "NoticeUser", "host": "http://example.com"}
     answer = requests.post(f"{url}/user", json=fields, timeout=30).json()
     assert answer["success"] is False
+
+
+def test_no_run_starts_before_the_last_one_has_ended(commands, notice_server, web_ui):
+    """The two would share a record, or the second would get none."""
+    notice_server.faults["GET", "/notice/all"] = answers_late(4)
+    _, url = web_ui()
+    swarm(url)
+    wait_until(lambda: notice_server.seen["GET", "/notice/all"] >= 3, "users are waiting")
+    with ThreadPoolExecutor() as pool:
+        stop = pool.submit(requests.post, f"{url}/stop", timeout=30)
+        wait_until(lambda: phase(url) == "stopping", "the run is being ended")
+        answer = swarm(url)
+        assert answer["success"] is False and "wait for its verdict" in answer["message"]
+        assert stop.result().json()["success"] is True
+    (folder,) = folders(commands)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["devices"] == {"registered": 5, "deleted": 5, "left_behind": 0}
+    assert swarm(url)["success"] is True, "a new one starts when the last has its verdict"
+
+
+def phase(url):
+    return requests.get(f"{url}/verdict/state", timeout=30).json()["phase"]
 
 
 def test_a_reset_in_mid_run_makes_the_run_invalid(commands, notice_server, web_ui):

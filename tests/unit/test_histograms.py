@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from fractions import Fraction
 
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -18,29 +19,49 @@ REPEATABLE = settings(deadline=None, derandomize=True, max_examples=50)
 SHARES = (0.5, 0.95, 0.99, 0.999)
 
 
-def exact_ms(times_ms: list[float], share: float) -> float:
-    """Return the time of the request at the share's rank, as HdrHistogram counts ranks."""
-    rank = max(1, int(share * len(times_ms) + 0.5))
-    return sorted(times_ms)[rank - 1]
+def exact_ms(times_ms: list[float], share: Fraction) -> float:
+    """Return the least of the times within which at least this share of them lies."""
+    return next(
+        time_ms
+        for number, time_ms in enumerate(sorted(times_ms), 1)
+        if Fraction(number, len(times_ms)) >= share
+    )
 
 
 @REPEATABLE
-@given(TIMES_MS)
-def test_percentiles_are_exact_to_three_digits(times_ms: list[float]) -> None:
-    found = histograms.percentiles_ms(histograms.of(times_ms), SHARES)
-    for share, value_ms in zip(SHARES, found, strict=True):
-        assert value_ms == pytest.approx(exact_ms(times_ms, share), rel=0.001, abs=0.0005001)
+@given(TIMES_MS, st.permutations([0, *SHARES, 1.0]))
+def test_percentiles_are_exact_to_three_digits(times_ms: list[float], shares: list[float]) -> None:
+    """However many there are, and in whichever order they are asked for."""
+    found = histograms.percentiles_ms(histograms.of(times_ms), shares)
+    for share, value_ms in zip(shares, found, strict=True):
+        expected_ms = exact_ms(times_ms, Fraction(str(share)))
+        assert value_ms == pytest.approx(expected_ms, rel=0.001, abs=0.0005001)
 
 
-@REPEATABLE
-@given(TIMES_MS, st.permutations([0.0, *SHARES, 1.0]))
-def test_they_are_those_that_the_library_finds(times_ms: list[float], shares: list[float]) -> None:
-    histogram = histograms.of(times_ms)
-    for share, value_ms in zip(shares, histograms.percentiles_ms(histogram, shares), strict=True):
-        if share:  # of 0 the library returns the lower end of the bucket
-            assert value_ms == histogram.get_value_at_percentile(share * 100) / 1000
-        else:
-            assert value_ms == pytest.approx(min(times_ms), rel=0.001, abs=0.0005001)
+@pytest.mark.parametrize(
+    ("share", "total", "rank"),
+    [
+        (0.95, 20, 19),
+        (0.95, 21, 20),  # 19.95; within the 20th are 95.2 %
+        (0.95, 29, 28),  # 27.55; within the 27th would be 93.1 %
+        (0.95, 31, 30),  # 29.45, which the nearest whole one would make 29
+        (0.99, 151, 150),
+        (0.5, 3, 2),
+        (0.07, 100, 7),  # 7.000000000000001 in binary
+        (0.95, 10**9, 950_000_000),
+        (0.0, 5, 1),
+        (1.0, 5, 5),
+    ],
+)
+def test_a_rank_is_never_short_of_its_share(share: float, total: int, rank: int) -> None:
+    assert histograms.rank(share, total) == rank
+
+
+def test_p95_is_slow_when_more_than_one_in_twenty_is() -> None:
+    histogram = histograms.of([1.0] * 29 + [5000.0] * 2)
+    p95_ms, p93_ms = histograms.percentiles_ms(histogram, (0.95, 0.93))
+    assert p95_ms == pytest.approx(5000, rel=0.001)
+    assert p93_ms == pytest.approx(1, rel=0.001)
 
 
 @REPEATABLE

@@ -96,7 +96,7 @@ def test_each_state_is_told_in_a_word_and_a_sign_and_not_by_colour_alone() -> No
 
 def test_carried_users_are_shown_of_several_steps() -> None:
     assert "Carried users: 300, of 4 steps" in render(running(steps=4, carried_users=300), "n")
-    assert "No step met the objectives" in render(running(steps=2), "n")
+    assert "Carried users: none, the lowest step missed" in render(running(steps=2), "n")
     assert "steps" not in render(running(steps=1, carried_users=300), "n")
 
 

@@ -87,6 +87,34 @@ def test_endpoints_and_failures_are_kept_apart(environment: Environment, meter: 
     assert failure.last_seen_s == pytest.approx(START + 0.3)
 
 
+def test_a_failure_that_was_not_timed_is_one(environment: Environment) -> None:
+    """A custom task may fire it; the run may not pass for it. Locust counts it once, as ever."""
+    runner = environment.create_local_runner()
+    meter = Meter(environment)
+    answered(environment, 0.5, name="/x")
+    for problem in (None, ValueError("down")):
+        environment.events.request.fire(
+            request_type="GET",
+            name="/x",
+            response_time=None,
+            response_length=0,
+            exception=problem,
+            context={},
+        )
+    meter.stop()
+    report = meter.taken()
+    total, failed = 0, 0
+    for interval in report.intervals:
+        total += histograms.decoded(interval.histogram).get_total_count()
+        if interval.failed is not None:
+            failed += histograms.decoded(interval.failed).get_total_count()
+    assert (total, failed) == (2, 1)
+    assert [(failure.error, failure.count) for failure in report.failures] == [("down", 1)]
+    of_locust = environment.stats.total
+    assert (of_locust.num_requests, of_locust.num_failures) == (3, 1)
+    runner.quit()
+
+
 def test_nothing_is_told_twice_and_nothing_is_lost(environment: Environment, meter: Meter) -> None:
     """However often it is asked, and whatever it is doing then."""
     total = 0

@@ -645,7 +645,11 @@ def test_every_light_colour_has_a_dark_one() -> None:
     ("value", "written"),
     [
         *((None, "\N{EN DASH}"), (0.123, "0.123"), (4.0, "4"), (38.07, "38.1")),
-        *((999.4, "999"), (12345.6, "12\N{NARROW NO-BREAK SPACE}346")),
+        *(
+            (999.4, "999"),
+            (999.7, "1\N{NARROW NO-BREAK SPACE}000"),
+            (12345.6, "12\N{NARROW NO-BREAK SPACE}346"),
+        ),
     ],
 )
 def test_a_time_is_written_with_three_digits(value: float | None, written: str) -> None:

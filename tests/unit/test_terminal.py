@@ -160,7 +160,7 @@ def test_a_generator_of_which_nothing_is_known_has_no_line() -> None:
 @pytest.mark.parametrize(
     ("carried", "line"),
     [
-        (None, "no step met the objectives of all requests"),
+        (None, "carried users: none, the lowest step missed the objectives already"),
         (100, "carried users: 100, the highest step up to which all met the objectives"),
     ],
 )
