@@ -7,6 +7,11 @@ BIN = $(VENV)/bin
 
 REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
 
+# What gets a pytest of its own: a file that starts real processes, a folder of other tests.
+SUITE = $(wildcard tests/integration/test_*.py tests/browser/test_*.py) \
+	tests/unit tests/session tests/tasks
+SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 # What a variable that was given adds to the command line.
 option = $(if $($(1)),--$(2) '$($(1))')
 RUN_OPTIONS = $(call option,HOST,host) $(call option,PROFILE,profile) $(call option,USERS,users) \
@@ -21,7 +26,8 @@ EXPERIMENT = $(if $(VARIANTS),--variants $(VARIANTS)) $(call option,AA,aa) \
 TWO_RUNS = $(if $(BASE),'$(BASE)') '$(RUN)' $(call option,MAX_SLOWDOWN,max-slowdown) \
 	$(if $(ANYWAY),--anyway)
 
-.PHONY: help run ui distributed report compare baseline test test-suite test-target lint bench bench-users clean
+.PHONY: help run ui distributed report compare baseline test test-suite test-target lint bench \
+	bench-users clean $(SUITE)
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -62,8 +68,12 @@ lint: $(VENV)/dev.stamp
 test-target: $(VENV)/dev.stamp
 	cd target && $(abspath $(BIN))/python -m pytest
 
+# Two at a time, since tests of real processes mostly wait; each says what came of it at its end.
 test-suite: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(SYNC) $(SUITE)
+
+$(SUITE): $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $@
 
 bench: $(VENV)/bench.stamp ## this generator beside its peers, into bench/README.md (7 minutes)
 	@$(BIN)/python -m bench

@@ -13,6 +13,7 @@ import pytest
 from commands import Commands, Finished
 
 from harness import histograms, timeseries
+from harness.processes import free_port
 from harness.settings import PROJECT_DIR
 
 LOCUSTFILE = PROJECT_DIR / "tests" / "integration" / "raw_log.py"
@@ -69,17 +70,21 @@ def test_percentiles_are_those_of_all_requests(
 ) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
-    load = ("--users=80", "--spawn-rate=40", "--run-time=8s", "--host", notice_server.url)
+    load = ("--users=80", "--spawn-rate=40", "--run-time=5s", "--host", notice_server.url)
     paths = f"{PROJECT_DIR}:{LOCUSTFILE.parent}"
     given = {"RAW_LOG": str(raw), "PYTHONPATH": paths}
     command = ("-m", "locust", "-f", str(LOCUSTFILE))
     if not workers:
         run = commands.finish(commands.start(*command, "--headless", *load, **given))
     else:
+        port = free_port()
         master = commands.start(
-            *command, "--headless", "--master", f"--expect-workers={workers}", *load, **given
+            *(*command, "--headless", "--master", f"--master-bind-port={port}"),
+            *(f"--expect-workers={workers}", *load),
+            **given,
         )
-        started = [commands.start(*command, "--worker", **given) for _ in range(workers)]
+        worker_of = (*command, "--worker", f"--master-port={port}")
+        started = [commands.start(*worker_of, **given) for _ in range(workers)]
         run = commands.finish(master)
         for worker in started:
             worker.communicate(timeout=30)

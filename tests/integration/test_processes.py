@@ -32,9 +32,9 @@ def command_of(child):
         return ""
 
 
-def started(commands, *arguments):
+def started(commands, *arguments, **env):
     """Start a run with a server of its own; return the process and all its descendants."""
-    process = commands.start(*RUN, *arguments)
+    process = commands.start(*RUN, *arguments, **env)
     wait_until(lambda: list(commands.results.glob("*/run.json")), "the run has begun")
     assert len(children(process, "gunicorn")) == 3, "gunicorn and its two workers"
     return process, psutil.Process(process.pid).children(recursive=True)
@@ -55,7 +55,7 @@ def test_a_signal_ends_the_run_with_a_report(commands, name):
 
 
 def test_the_command_is_killed(commands):
-    process, descendants = started(commands, "--workers=2")
+    process, descendants = started(commands, "--workers=2", CLEANUP_TIMEOUT_S="2")
     process.kill()
     commands.finish(process)
     wait_until(lambda: all_gone(descendants), "server, master and workers are gone")
@@ -72,7 +72,7 @@ def test_locust_is_killed(commands):
 
 
 def test_the_server_is_killed(commands):
-    process, descendants = started(commands)
+    process, descendants = started(commands, CLEANUP_TIMEOUT_S="2")
     for server in children(process, "gunicorn"):
         with contextlib.suppress(psutil.NoSuchProcess):  # a worker ends with its master
             server.kill()

@@ -23,7 +23,7 @@ def user_counts(run):
 @pytest.mark.parametrize("profile", ["average", "smoke", "soak"])
 def test_a_level_profile(commands, notice_server, profile):
     run = commands.harness(
-        *("run", "--profile", profile, "--users=10", "--spawn-rate=10", "--run-time=4s"),
+        *("run", "--profile", profile, "--users=10", "--spawn-rate=10", "--run-time=2s"),
         *("--host", notice_server.url),
     )
     assert run.faults == [], run.stdout + run.stderr

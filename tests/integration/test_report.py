@@ -18,7 +18,7 @@ from run_folders import write_run
 from harness import drawing, runfolder
 from harness.processes import free_port
 
-LOAD = ("--users=8", "--spawn-rate=8", "--run-time=6s", "--only-summary")
+LOAD = ("--users=8", "--spawn-rate=8", "--run-time=2s", "--only-summary")
 DRAWN = ("report.html", "report.md", "junit.xml", "charts/overview.png")
 
 
@@ -64,7 +64,7 @@ def test_a_report_that_cannot_be_drawn_changes_no_verdict(
 def test_the_master_draws_and_loses_no_worker_meanwhile(
     commands: Commands, notice_server: NoticeServer
 ) -> None:
-    options = ("--users=8", "--spawn-rate=8", "--run-time=8s", "--workers=2")
+    options = ("--users=8", "--spawn-rate=8", "--run-time=4s", "--workers=2")
     run = commands.harness("run", *options, "--host", notice_server.url, DRAW_REPORT="1")
     assert drawn(run.folder)
     broken = [rule["name"] for rule in run.summary["validity"] if not rule["kept"]]

@@ -101,7 +101,7 @@ def test_a_wrong_host_in_the_host_field_is_refused(commands, web_ui, host, messa
 
 
 def test_nothing_listens_beyond_loopback(web_ui):
-    process, _ = web_ui("--master")
+    process, _ = web_ui("--master", f"--master-bind-port={free_port()}")
     listening = [
         connection.laddr.ip
         for connection in psutil.Process(process.pid).net_connections()

@@ -189,3 +189,14 @@ def test_the_tags_of_the_tasks() -> None:
         "set_keywords": {"write", "device"},
         "switch_alarm": {"write", "device"},
     }
+
+
+def test_make_runs_every_file_of_tests() -> None:
+    makefile = (PROJECT_DIR / "Makefile").read_text()
+    suite = re.search(r"^SUITE = (.*\\\n)*.*$", makefile, re.MULTILINE)
+    assert suite
+    run = set()
+    for pattern in re.findall(r"tests/[^\s)]+", suite[0]):
+        for path in PROJECT_DIR.glob(pattern):
+            run |= set(path.rglob("test_*.py")) if path.is_dir() else {path}
+    assert run == set((PROJECT_DIR / "tests").rglob("test_*.py"))
