@@ -138,12 +138,12 @@ def _report(folder: Path) -> int:
     if (folder / PLAN).exists():
         from harness.compare import command
 
-        print(command.judge(folder).finding)
+        what = command.judge(folder).finding.removesuffix(".")
     else:
         from harness.report import draw  # brings matplotlib along, which a run does without
 
-        print(draw(folder).verdict)
-    print(f"report: {folder / 'report.html'}")
+        what = draw(folder).verdict
+    print(f"{what}, report: {folder / 'report.html'}")
     return 0
 
 
