@@ -266,7 +266,8 @@ class Lifecycle:
     def on_report_to_master(self, data: dict[str, Any], **_: object) -> None:
         """Send what this worker measured along with locust's own report."""
         if self.meter is not None:
-            data[REPORT] = msgspec.to_builtins(self.meter.taken(), builtin_types=(bytes,))
+            report = msgspec.structs.replace(self.meter.taken(), sent_s=time.time())
+            data[REPORT] = msgspec.to_builtins(report, builtin_types=(bytes,))
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
         """Write down what a worker measured; a straggler of an earlier run has no record.
@@ -277,7 +278,7 @@ class Lifecycle:
             report = msgspec.convert(data[REPORT], Report)
             if report.intervals and not self.stopping:
                 self.took_part.add(client_id)
-            self.recorder.take(report)
+            self.recorder.take(report, client_id)
 
     def on_reset_stats(self, **_: object) -> None:
         """Note that locust forgot what it had counted."""

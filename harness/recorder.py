@@ -110,18 +110,23 @@ class Recorder:
         self._users: dict[int, tuple[int, int]] = {}
         self._pending: defaultdict[int, _Pending] = defaultdict(_Pending)
         self._failures: dict[tuple[str, str, str], Failure] = {}
+        self._behind_s: dict[str, float] = {}
         self._stopped = False
         self._users_before = 0, 0
         self._keeper = gevent.spawn(self._keep)
 
-    def take(self, report: Report) -> None:
-        """Add what a process learned.
+    def take(self, report: Report, worker: str = "") -> None:
+        """Add what a process learned, this one or a worker.
 
         What comes too late counts for the next second that is written, and what a worker's clock
         puts into the future for the present one. Of a process that stood still come several
         seconds too late: they count for as many, one after the other.
         """
-        now = int(time.time())
+        now_s = time.time()
+        if report.sent_s is not None:  # what is not its clock is its way, which takes time
+            behind_s = now_s - report.sent_s
+            self._behind_s[worker] = min(behind_s, self._behind_s.get(worker, behind_s))
+        now = int(now_s)
         for interval in report.intervals:
             self._pending[max(min(interval.second, now), self._next)].add(interval)
         free = self._next
@@ -207,6 +212,7 @@ class Recorder:
         self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
     ) -> Ending:
         assert self.environment.runner is not None
+        off_s = max(self._behind_s.values(), key=abs, default=None)
         return Ending(
             ended_at=runfolder.now(),
             devices=devices,
@@ -215,6 +221,7 @@ class Recorder:
             lost_workers=lost_workers,
             was_reset=self.was_reset,
             stopped_after_s=self.stopped_after_s,
+            clock_off_s=None if off_s is None else round(off_s, 3),
         )
 
     def _keep(self) -> None:

@@ -145,7 +145,9 @@ class Ending(Struct, frozen=True, kw_only=True):
 
     `exceptions` were raised by users; `lost_workers` took part and did not report their end;
     `was_reset` says that locust threw results away in mid-run; `stopped_after_s` is how long a
-    headless run had lasted that was stopped before its run time was over, else None.
+    headless run had lasted that was stopped before its run time was over, else None;
+    `clock_off_s` is by how much the clock of a worker was behind the master's, or before it when
+    negative, of the worst of them; None when there were none.
     """
 
     ended_at: str
@@ -155,6 +157,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     lost_workers: int
     was_reset: bool
     stopped_after_s: float | None = None
+    clock_off_s: float | None = None
 
 
 class Generator(Struct, frozen=True, kw_only=True):

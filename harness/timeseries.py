@@ -83,11 +83,15 @@ class Health(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What a process learned since its last report."""
+    """What a process learned since its last report.
+
+    `sent_s` is when a worker sent it, by its own clock, in seconds since the epoch.
+    """
 
     intervals: list[Interval] = []
     failures: list[Failure] = []
     health: list[Health] = []
+    sent_s: float | None = None
 
 
 class Second(Struct, frozen=True, kw_only=True):

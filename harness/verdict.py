@@ -25,6 +25,8 @@ from harness.runfolder import (
     Verdict,
 )
 
+MOST_CLOCK_OFF_S = 1.0
+"""Workers tell of seconds by their own clocks: so much more, and they are other seconds."""
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "invalid": 3}
 
 
@@ -122,6 +124,14 @@ def _rules(
         "no worker was lost",
         f"lost workers: {lost}, and with them their last requests and the count of their devices",
     )
+    if ending.clock_off_s is not None:
+        off_s = abs(ending.clock_off_s)
+        yield _rule(
+            "clocks",
+            off_s < MOST_CLOCK_OFF_S,
+            f"the clocks of all workers are right to {MOST_CLOCK_OFF_S:g} s",
+            f"the clock of a worker is off by {off_s:.1f} s: its requests stand in wrong seconds",
+        )
     yield _rule(
         "results",
         not ending.was_reset,

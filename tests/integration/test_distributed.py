@@ -121,6 +121,34 @@ def test_the_waiting_of_the_workers_is_no_part_of_the_run(commands, notice_serve
     )
 
 
+LATE_CLOCK = """
+import time
+
+now = time.time
+time.time = lambda: now() - 5
+
+from locustfile import NoticeUser
+"""
+
+
+def test_a_worker_with_a_wrong_clock_makes_the_run_invalid(commands, notice_server):
+    """Its requests of the ramp-up would be taken for those of other seconds, say."""
+    (commands.folder / "late.py").write_text(LATE_CLOCK)
+    port = str(free_port())
+    options = ("--worker", f"--master-port={port}")
+    workers = [commands.start_locust(*options)]
+    workers.append(commands.start("-m", "locust", "-f", "late.py", *options))
+    master = commands.start_locust(
+        *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
+        *("--users=20", "--spawn-rate=20", "--host", notice_server.url, "--run-time=4s"),
+    )
+    run = commands.finish(master)
+    for worker in workers:
+        commands.finish(worker)
+    assert run.exit_code == 3
+    assert "- the clock of a worker is off by 5.0 s" in run.stdout, run.stdout + run.stderr
+
+
 def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_server):
     port, web_port = str(free_port()), free_port()
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]

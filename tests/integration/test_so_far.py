@@ -99,6 +99,15 @@ def test_the_second_of_the_stop_is_not_steady(recorder, monkeypatch) -> None:
     assert summary.total.steady.requests_per_s == 20 * len(ENDPOINTS)
 
 
+@pytest.mark.parametrize("off_s", [-3.0, 3.0])
+def test_the_clock_of_a_worker_is_known_by_its_fastest_report(recorder, off_s) -> None:
+    for way_s in (0.4, 0.0, 2.0):
+        recorder.take(Report(sent_s=time.time() - way_s), "right")
+        recorder.take(Report(sent_s=time.time() - way_s - off_s), "wrong")
+    (clocks,) = (rule for rule in recorder.so_far(0).validity if rule.name == "clocks")
+    assert not clocks.kept and "is off by 3.0 s" in clocks.sentence
+
+
 def test_nobody_pays_for_what_nobody_looks_at(recorder, monkeypatch) -> None:
     computed = count_computations(recorder, monkeypatch)
     for number in range(5):

@@ -156,6 +156,11 @@ def test_a_run_that_keeps_all_has_no_reasons(passing: Evidence) -> None:
             "lost workers: 2, and with them their last requests and the count of their devices",
         ),
         (
+            lambda e: ending(e, clock_off_s=-4.2),
+            "clocks",
+            "the clock of a worker is off by 4.2 s: its requests stand in wrong seconds",
+        ),
+        (
             lambda e: ending(e, was_reset=True),
             "results",
             "the statistics were reset in mid-run",
@@ -184,6 +189,12 @@ def test_one_broken_rule_makes_a_run_invalid(
     assert (summary.verdict, summary.exit_code) == ("invalid", 3)
     assert broken(summary) == {rule}
     assert summary.reasons == [sentence]
+
+
+def test_clocks_are_of_workers(passing: Evidence) -> None:
+    assert "clocks" not in {rule.name for rule in passing.judged().validity}
+    kept = {rule.name: rule.kept for rule in ending(passing, clock_off_s=0.9).judged().validity}
+    assert kept["clocks"] is True
 
 
 def test_users_may_be_changed_in_the_web_ui(passing: Evidence) -> None:
