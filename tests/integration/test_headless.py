@@ -230,8 +230,7 @@ def test_failures_are_faults_and_are_named(commands, notice_server):
 
 def test_a_target_that_dies_is_named_and_found_again(commands, notice_server):
     process = commands.start_locust(
-        *("--headless", "--users=30", "--spawn-rate=30", "--run-time=60s"),
-        *("--host", notice_server.url),
+        *("--headless", "--users=30", "--spawn-rate=30", "--host", notice_server.url),
     )
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way")
     notice_server.stop()
