@@ -49,7 +49,9 @@ def test_a_signal_ends_the_run_with_a_report(commands, name):
     process, descendants = started(commands)
     process.send_signal(signal.Signals[name])
     run = commands.finish(process)
-    assert run.faults == [], run.stdout + run.stderr
+    (fault,) = run.faults
+    assert fault.startswith("the run was stopped after "), run.stdout + run.stderr
+    assert run.exit_code == 3
     assert run.summary["devices"]["left_behind"] == 0
     assert all_gone(descendants)
 
