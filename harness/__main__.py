@@ -159,6 +159,8 @@ def _two_runs(options: argparse.Namespace, settings: Settings) -> int:
     results_dir = settings.results_dir
     if options.command == "baseline":
         return command.keep(options.folder, results_dir)
+    if given := ", ".join(experiment_options.given(options)):
+        raise ConfigurationError(f"{given}: not with run folders, which are compared as they are")
     return command.run(options.folders, options.max_slowdown, options.anyway, results_dir)
 
 

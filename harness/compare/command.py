@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness import ConfigurationError, deployments, objectives, runfolder
 from harness.compare import experiment, files, judging
+from harness.compare import options as experiment_options
 from harness.compare.files import Comparison, Plan, Variant
 from harness.compare.machine import machine
 from harness.deployments import Deployment
@@ -130,6 +131,8 @@ def _new(
 def _resumed(
     options: argparse.Namespace, settings: Settings
 ) -> tuple[Path, Plan, dict[str, Deployment]]:
+    if given := ", ".join(experiment_options.given(options)):
+        raise ConfigurationError(f"--resume goes on with what was planned; leave {given} out")
     plan = judging.read_plan(options.resume)
     known = deployments.load(settings.deployments_file)
     _check([_base(plan, variant.name) for variant in plan.variants], known)

@@ -147,7 +147,7 @@ class _Turn:
                     if server.died() is not None:
                         break
                 time.sleep(POLL_S)
-            if process.poll() == WRONG_USAGE:
+            if process.poll() == WRONG_USAGE and server.died() is None:
                 raise ConfigurationError(last_words(folder / "run.log").removeprefix("error: "))
             self._look(server, folder)  # once more, so that no second that counts lies behind it
             return server.died()

@@ -10,19 +10,41 @@ DURATION = re.compile(r"(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 MOST_USERS = 1_000_000
 
 
+DEFAULTS: dict[str, int | float] = {
+    "rounds": 3,
+    "first_users": 100,
+    "most_users": 3200,
+    "refinements": 2,
+    "step_time": 15.0,
+    "warm_up": 5.0,
+}
+ONLY_IN_AN_EXPERIMENT = (
+    *("variants", "aa", "steps", "seed", "tags", "exclude_tags", "run_id"),
+    *DEFAULTS,
+)
+
+
+def given(options: argparse.Namespace) -> list[str]:
+    """Return the options of an experiment that were given, such as "--rounds"."""
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in ONLY_IN_AN_EXPERIMENT
+        if getattr(options, name) != DEFAULTS.get(name)
+    ]
+
+
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of an experiment."""
+    parser.set_defaults(**DEFAULTS)
     parser.add_argument("--variants", nargs="+", help="of conf/deployments.toml (default: all)")
     parser.add_argument("--aa", metavar="VARIANT", help="one variant against itself")
-    parser.add_argument("--rounds", type=_whole, default=3, help="default 3")
+    parser.add_argument("--rounds", type=_whole, help="default 3")
     parser.add_argument("--steps", type=_steps, help="users, as 50,100,200 (default: doubled)")
-    parser.add_argument("--first-users", type=_whole, default=100, help="of the doubling, 100")
-    parser.add_argument("--most-users", type=_whole, default=3200, help="of the doubling, 3200")
-    parser.add_argument(
-        "--refinements", type=_count, default=2, help="halvings of the last gap, default 2"
-    )
-    parser.add_argument("--step-time", type=_duration_s, default=15.0, help="that counts, 15s")
-    parser.add_argument("--warm-up", type=_duration_s, default=5.0, help="of each step, 5s")
+    parser.add_argument("--first-users", type=_whole, help="of the doubling, 100")
+    parser.add_argument("--most-users", type=_whole, help="of the doubling, 3200")
+    parser.add_argument("--refinements", type=_count, help="halvings of the last gap, default 2")
+    parser.add_argument("--step-time", type=_duration_s, help="that counts, 15s")
+    parser.add_argument("--warm-up", type=_duration_s, help="of each step, 5s")
     parser.add_argument("--seed", type=_count, help="of the order and of the users' choices")
     parser.add_argument("--tags", nargs="+", help="only tasks with one of these tags")
     parser.add_argument("--exclude-tags", nargs="+", help="no task with one of these tags")

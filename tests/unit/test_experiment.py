@@ -75,6 +75,8 @@ def test_the_pace_is_that_of_the_turns_before() -> None:
         (["--aa", "gunicorn", "--variants", "gunicorn"], "leave --variants out"),
         (["--first-users", "900", "--most-users", "800"], "--first-users 900 is more than"),
         (["--resume", "nowhere"], "nowhere is no comparison: it has no plan.json"),
+        (["--resume", "nowhere", "--rounds", "5"], "leave --rounds out"),
+        (["results/a", "results/b", "--steps", "50"], "--steps: not with run folders"),
         (["--run-id", "a/b"], "the run id 'a/b' cannot name a folder"),
     ],
 )

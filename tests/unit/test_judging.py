@@ -10,7 +10,7 @@ from compare_plans import plan
 from run_folders import START, write_run
 
 from harness import ConfigurationError, result, runfolder
-from harness.compare import files, judging
+from harness.compare import command, files, judging
 from harness.compare.files import Comparison, Plan, ServerEnd, ServerSecond
 
 MET, MISSED = "[total]\np95_ms = 80\n", "[total]\np95_ms = 10\n"
@@ -157,6 +157,15 @@ def test_an_open_round_does_not_count(tmp_path: Path) -> None:
 def test_without_a_round_nothing_is_said(tmp_path: Path) -> None:
     folder = begun(tmp_path / "compare-1", plan())
     assert judged(folder).finding == "Nothing can be said yet: no round is whole."
+
+
+def test_what_was_interrupted_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "compare-1", plan(rounds=2, steps=[100]))
+    runfolder.write_objectives(folder, MET)
+    add_run(folder, "gunicorn", 1, 100)
+    found = command.judge(folder)
+    assert found == files.read_comparison(folder) and not found.is_complete
+    assert found.finding in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_one_round_has_no_certainty(tmp_path: Path) -> None:
