@@ -212,7 +212,8 @@ class Recorder:
         self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
     ) -> Ending:
         assert self.environment.runner is not None
-        off_s = max(self._behind_s.values(), key=abs, default=None)
+        # A clock ahead is worse: one that seems to be behind may be a message's long way.
+        off_s = max(self._behind_s.values(), key=lambda each: max(each, -2 * each), default=None)
         return Ending(
             ended_at=runfolder.now(),
             devices=devices,

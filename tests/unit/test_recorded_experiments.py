@@ -11,7 +11,7 @@ import pytest
 from harness.compare import estimates
 from harness.compare.files import Comparison
 
-DATA = Path(__file__).parent.parent / "data" / "experiments"
+DATA = Path(__file__).parent.parent / "experiments"
 ROUNDS = 3
 
 

@@ -193,8 +193,9 @@ def test_one_broken_rule_makes_a_run_invalid(
 
 def test_clocks_are_of_workers(passing: Evidence) -> None:
     assert "clocks" not in {rule.name for rule in passing.judged().validity}
-    kept = {rule.name: rule.kept for rule in ending(passing, clock_off_s=0.9).judged().validity}
-    assert kept["clocks"] is True
+    for off_s, kept in ((0.9, True), (1.9, True), (2.1, False), (-0.9, True), (-1.1, False)):
+        rules = ending(passing, clock_off_s=off_s).judged().validity
+        assert [rule.kept for rule in rules if rule.name == "clocks"] == [kept]
 
 
 def test_users_may_be_changed_in_the_web_ui(passing: Evidence) -> None:
