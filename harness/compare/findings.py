@@ -152,7 +152,8 @@ def notes(outcome: Outcome) -> list[str]:
     if pairs > 1:
         found.append(
             f"Each interval holds for 95 % by itself; of {pairs} pairs that do not differ at all, "
-            f"one would be called different in {1 - 0.95**pairs:.0%} of comparisons at most."
+            f"one or more would be called different in up to {min(5 * pairs, 100)} % of "
+            "comparisons."
         )
     return found
 
