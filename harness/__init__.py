@@ -2,14 +2,16 @@
 
 Nine floors, each importing only from those below it:
 
-* ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`, `processes`, `tomlfile`
+* ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`, `processes`,
+  `tomlfile`, `ledger`, `journal`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
   `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
-* second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`
-* third: `user`, `cleanup`, `meter`, `verdict`, `standing`, `gate`
-* fourth: `result`
-* fifth: `recorder`, `report`
-* sixth: `live`, `compare`
+* second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`, `messages`,
+  `identity`
+* third: `user`, `errands`, `meter`, `verdict`, `standing`, `gate`
+* fourth: `result`, `audit`, `worker`
+* fifth: `recorder`, `report`, `cleanup`, `master`
+* sixth: `live`, `compare`, `after_run`
 * seventh: `two_runs`
 * top: `lifecycle`, `__main__`
 """

@@ -1,7 +1,8 @@
-"""`python -m harness run | ui | report | compare | baseline`: what one locust process cannot do.
+"""`python -m harness run | ui | report | cleanup | compare | baseline`: beyond one locust process.
 
 It starts a server to test when no host is named, starts locust's processes, and stops all of them.
-The run itself is locust's; `harness.lifecycle` watches over it. `report` draws a run again.
+The run itself is locust's; `harness.lifecycle` watches over it. `report` draws a run again,
+`cleanup` deletes what one has left on its server.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ KNOWN_EXITS = (0, 1, 2, 3)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 pass, 1 failures, 2 wrong usage, 3 invalid.
 
-    That of `report` is 0 when it was drawn, whatever the verdict is.
+    That of `report` is 0 when it was drawn, whatever the verdict is; that of `cleanup` 1 when
+    something is left.
     """
     options = _parser().parse_args(arguments)
     for name in (signal.SIGTERM, signal.SIGHUP):
@@ -48,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "report":
             return _report(options.folder)
         settings = load()
+        if options.command == "cleanup":
+            from harness import after_run  # brings locust along, and its patched sockets
+
+            return after_run.clean_up(options.folder, settings)
         if options.command == "baseline" or _is_of_two_runs(options):
             return _two_runs(options, settings)
         if options.command == "compare":
@@ -95,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     baseline.add_argument("folder", type=Path, metavar="results/RUN_ID")
     report = commands.add_parser("report", help="draw a run again, from the files of its folder")
     report.add_argument("folder", type=Path, help="results/RUN_ID")
+    cleanup = commands.add_parser("cleanup", help="delete what a run has left on its server")
+    cleanup.add_argument("folder", type=Path, metavar="results/RUN_ID")
     return parser
 
 
@@ -231,7 +239,7 @@ def _locust(
     try:
         _await(locust, workers, folder)
     finally:
-        limit_s = settings.answer_timeout_s + settings.cleanup_timeout_s
+        limit_s = settings.answer_timeout_s + 2 * settings.cleanup_timeout_s
         processes.stop_processes([locust, *workers], limit_s)
     return _outcome(locust.returncode, folder)
 

@@ -1,83 +1,155 @@
-"""Deletes the devices of a run from the server, outside the statistics and within a time limit."""
+"""What comes after the users: devices are read back, then deleted, and what is left is counted.
+
+Nothing of this enters the statistics; it is bounded in time and rate, whatever the server does.
+"""
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
 
-import gevent.pool
+import gevent
 
-from harness import contract
-from harness.clients import Client
-from harness.devices import Devices
+from harness import contract, errands
+from harness.audit import read_back
+from harness.devices import Handover, device_id
+from harness.ledger import Ledger, numbers_in
 from harness.origin import Origin
+from harness.runfolder import Audit, DeviceCounts
 from harness.session import Session
 from harness.settings import Settings
 
-CONCURRENT_DELETES = 20
-WRITE_POLL_S = 0.01
 DOUBT_POLL_S = 1.0
+ROWS_AT_ONCE = 100
 
 
-def delete_device(client: Client, device_id: str, devices: Devices, settings: Settings) -> None:
-    """Delete one device, after the writes to it that are still under way.
+class Numbered(NamedTuple):
+    """A device by the process that counted it."""
 
-    404 counts as done, unless the server may still be at work on the device's registration.
+    worker: int
+    number: int
+
+
+class Swept(NamedTuple):
+    """Ids of devices that the server has deleted, and of those that it did not know."""
+
+    deleted: set[str]
+    absent: set[str]
+
+
+def conclude(
+    base_url: str,
+    seed: int,
+    handovers: Sequence[Handover],
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    is_all_known: bool = True,
+) -> tuple[DeviceCounts, Audit | None]:
+    """Read a sample of a run's devices back, delete all, and count.
+
+    Args:
+        base_url: of the server.
+        seed: of the run.
+        handovers: of all processes that took part; no user writes any more.
+        ledger: of the run.
+        settings: of the run.
+        is_all_known: whether each process has handed over its devices itself.
+
+    Returns:
+        The counts, and what was found; None when there was nothing to read.
     """
-    devices.retire(device_id)
-    latest = time.monotonic() + settings.answer_timeout_s
-    while devices.is_leased(device_id) and time.monotonic() < latest:
-        gevent.sleep(WRITE_POLL_S)
-    request = contract.unregister(device_id)
-    status = client.send_uncounted(request)
-    if status == request.endpoint.status or (status == 404 and not devices.is_in_doubt(device_id)):
-        devices.gone(device_id, deleted=status != 404)
-
-
-def delete_devices(
-    client: Client, device_ids: Sequence[str], devices: Devices, settings: Settings
-) -> None:
-    """Delete the devices of one user, one after the other, within `cleanup_timeout_s`."""
-    with suppress(gevent.Timeout), gevent.Timeout(settings.cleanup_timeout_s):
-        for device_id in device_ids:
-            delete_device(client, device_id, devices, settings)
-
-
-def sweep(base_url: str, devices: Devices, settings: Settings) -> int:
-    """Delete what the users could not; return how many devices are left behind.
-
-    Takes at most `cleanup_timeout_s`, however many there are and whatever the server does. A
-    device whose registration was never confirmed is asked for until that would be too late.
-    """
-    if not devices.remaining():
-        return 0
     origin = Origin(base_url, settings)
-    doubt_until_s = time.monotonic() + settings.answer_timeout_s
+    used = identified(seed, {each.worker: range(each.used) for each in handovers})
+    confirmed = set(
+        identified(seed, {each.worker: numbers_in(each.confirmed) for each in handovers})
+    )
+    audit = None
+    if confirmed and settings.audit_sample:
+        sample = heapq.nsmallest(settings.audit_sample, confirmed)
+        journals = [each.writes for each in handovers] if is_all_known else None
+        audit = read_back(origin, sample, journals, settings)
+    for each in handovers:
+        ledger.give_back(each.worker, each.used)
+    if settings.keep_devices:
+        counts = DeviceCounts(registered=len(confirmed), deleted=0, left_behind=len(confirmed))
+        return counts, audit
+    doubtful = used.keys() - confirmed
+    settled_s = time.monotonic() + settings.answer_timeout_s
+    swept = sweep(origin, used, doubtful, settled_s, ledger, settings)
+    counts = DeviceCounts(
+        registered=len(confirmed | swept.deleted),
+        deleted=len(swept.deleted | (swept.absent & confirmed)),
+        left_behind=len(used) - len(swept.deleted) - len(swept.absent),
+    )
+    return counts, audit
 
-    def delete_some(device_ids: Iterator[str]) -> None:
-        session = Session(origin, _unreported)
-        try:
-            for device_id in device_ids:
-                delete_device(session, device_id, devices, settings)
-        finally:
-            session.close()
 
-    group = gevent.pool.Group()
-    with suppress(gevent.Timeout), gevent.Timeout(settings.cleanup_timeout_s):
-        while left := devices.remaining():
-            if time.monotonic() > doubt_until_s:
-                devices.settle_doubts()
-            shared = iter(left)
-            for _ in range(min(CONCURRENT_DELETES, len(left))):
-                group.spawn(delete_some, shared)
-            group.join()
-            if not any(devices.is_in_doubt(device_id) for device_id in devices.remaining()):
-                break
+def sweep(
+    origin: Origin,
+    devices: Mapping[str, Numbered],
+    doubtful: Set[str],
+    settled_s: float,
+    ledger: Ledger,
+    settings: Settings,
+) -> Swept:
+    """Delete devices from the server and strike them off the ledger, within `cleanup_timeout_s`.
+
+    Args:
+        origin: of the server.
+        devices: by id.
+        doubtful: those whose registration nobody has confirmed: the server may still be at work
+            on it, so that "not found" means nothing yet.
+        settled_s: until when, in seconds of `time.monotonic`; they are asked for again until then.
+        ledger: of the run.
+        settings: of the run.
+    """
+    swept = Swept(set(), set())
+    to_strike: list[Numbered] = []
+
+    def strike_off() -> None:
+        by_worker = defaultdict(list)
+        for device in to_strike:
+            by_worker[device.worker].append(device.number)
+        to_strike.clear()
+        for worker, numbers in by_worker.items():
+            ledger.strike_off(worker, numbers)
+
+    def delete(session: Session, id_: str) -> None:
+        is_settled = id_ not in doubtful or time.monotonic() > settled_s
+        request = contract.unregister(id_)
+        status, _ = session.ask(request)
+        if status == request.endpoint.status:
+            swept.deleted.add(id_)
+        elif status == 404 and is_settled:
+            swept.absent.add(id_)
+        else:
+            return
+        to_strike.append(devices[id_])
+        if len(to_strike) >= ROWS_AT_ONCE:
+            strike_off()
+
+    latest_s = time.monotonic() + settings.cleanup_timeout_s
+    left: list[str] = list(devices)
+    try:
+        while left and (time_s := latest_s - time.monotonic()) > 0:
+            errands.run(origin, left, delete, per_s=settings.cleanup_per_s, timeout_s=time_s)
+            left = [id_ for id_ in left if id_ not in swept.deleted and id_ not in swept.absent]
+            if not doubtful & set(left) or time.monotonic() > settled_s + DOUBT_POLL_S:
+                break  # what else is left was refused: asking again is for another day
             gevent.sleep(DOUBT_POLL_S)
-    group.kill()
-    return len(devices.remaining())
+    finally:
+        strike_off()
+    return swept
 
 
-def _unreported(**_: object) -> None:
-    """Take the place of locust's event: nothing here is part of the workload."""
+def identified(seed: int, numbers_of: Mapping[int, Iterable[int]]) -> dict[str, Numbered]:
+    """Return devices by their ids."""
+    return {
+        device_id(seed, worker, number): Numbered(worker, number)
+        for worker, numbers in numbers_of.items()
+        for number in numbers
+    }

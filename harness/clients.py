@@ -35,13 +35,12 @@ BODY_HEADERS = {**JSON_HEADERS, "Content-Type": "application/json"}
 
 
 class Client(Protocol):
-    """What the tasks and the cleanup need of a client."""
+    """What the tasks need of a client; `was_sent_again` as of `session.Session`."""
+
+    was_sent_again: bool
 
     def send(self, request: Request) -> bool:
         """Send a request of the workload, report it, and return whether the answer was right."""
-
-    def send_uncounted(self, request: Request) -> int:
-        """Send a request outside the statistics; return the status, or 0 when no answer came."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -60,6 +59,7 @@ class _Adapter(ABC):
     def __init__(self, client: Any, settings: Settings) -> None:
         self.client = client
         self.base_url = client.base_url
+        self.was_sent_again = False
         self._limit_s = settings.connect_timeout_s + settings.answer_timeout_s
         self._accept_encoding = "gzip" if settings.accept_gzip else "identity"
 
@@ -99,12 +99,9 @@ class _Adapter(ABC):
             raise put_off
         return problem is None
 
-    def send_uncounted(self, request: Request) -> int:
-        """Send a request outside the statistics; return the status, or 0 when no answer came."""
-        return int(self._exchange(request).status_code)
-
     def _exchange(self, request: Request) -> Any:
         """Send a request; once more when the server closed the kept connection unanswered."""
+        self.was_sent_again = False
         kept = self._uses_kept_connection()
         response = self._in_time(request)
         if (
@@ -113,6 +110,7 @@ class _Adapter(ABC):
             and _closed_unanswered(self._error(response))
         ):
             # RFC 9110, 9.2.2: an idempotent request may be sent again, once; its time counts.
+            self.was_sent_again = True
             lost_ms = response.request_meta["response_time"]
             response = self._in_time(request)
             response.request_meta["response_time"] += lost_ms
@@ -146,22 +144,6 @@ class RequestsClient(_Adapter):
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
-
-    def send_uncounted(self, request: Request) -> int:
-        """Send a request outside the statistics; return the status, or 0 when no answer came."""
-        try:
-            with gevent.Timeout(self._limit_s, OverdueError("no whole answer in time")):
-                return requests.Session.request(
-                    self.client,
-                    request.endpoint.method,
-                    self.base_url + request.target,
-                    data=request.body,
-                    headers=BODY_HEADERS,
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                ).status_code
-        except (requests.RequestException, OverdueError):
-            return 0
 
     def _request(self, request: Request, headers: dict[str, str]) -> Any:
         return self.client.request(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
@@ -104,10 +104,11 @@ REGISTER = _endpoint("POST", DEVICE, 201, Device)
 SUBSCRIPTIONS = _endpoint("PUT", f"{DEVICE} subscriptions", 200, Device)
 KEYWORDS = _endpoint("PUT", f"{DEVICE} keywords", 200, Device)
 ALARM = _endpoint("PUT", f"{DEVICE} alarm", 200, Device)
+READ = _endpoint("GET", DEVICE, 200, Device)
 UNREGISTER = _endpoint("DELETE", DEVICE, 204, None)
 
 ENDPOINTS = (SEARCH, BROWSE, LIST, REGISTER, SUBSCRIPTIONS, KEYWORDS, ALARM)
-"""Every row that a run can record. UNREGISTER is not among them: cleaning up is no workload."""
+"""Every row that a run can record. READ and UNREGISTER are no workload, but what comes after."""
 
 
 class Request(Struct, eq=False):
@@ -121,6 +122,7 @@ class Request(Struct, eq=False):
         target: path and query as sent, percent-encoded, to be put behind the base URL.
         body: JSON, or None.
         check: judges the meaning of a decoded answer; pure.
+        change: field and value that it gives a device, if that is what it does.
         last_right: the last body that was right, of a request that is sent more than once.
     """
 
@@ -128,6 +130,7 @@ class Request(Struct, eq=False):
     target: str
     body: bytes | None
     check: Check
+    change: tuple[str, str | bool] | None = None
     last_right: bytes | None = None
 
     def problem(self, status: int, body: bytes) -> str | None:
@@ -180,22 +183,40 @@ def register(device_id: str) -> Request:
 
 def subscribe(device_id: str, boards: tuple[str, ...]) -> Request:
     """Let a phone follow some boards."""
-    return _about_device(SUBSCRIPTIONS, {"id": device_id, "subscriptions": "+".join(boards)})
+    return _changing(SUBSCRIPTIONS, device_id, "subscriptions", "+".join(boards))
 
 
 def set_keywords(device_id: str, keywords: tuple[str, ...]) -> Request:
     """Let a phone be told of notices that hold a keyword."""
-    return _about_device(KEYWORDS, {"id": device_id, "keywords": "+".join(keywords)})
+    return _changing(KEYWORDS, device_id, "keywords", "+".join(keywords))
 
 
 def switch_alarm(device_id: str, field: str, on: bool) -> Request:
     """Turn an alarm of a phone on or off; `field` is one that the server has (ALARM_FIELDS)."""
-    return _about_device(ALARM, {"id": device_id, field: on})
+    return _changing(ALARM, device_id, field, on)
+
+
+def read_device(device_id: str) -> Request:
+    """Ask what is known of a phone."""
+    return Request(
+        READ, f"{DEVICE}?id={quote(device_id, safe='')}", None, _echo({"id": device_id})
+    )
 
 
 def unregister(device_id: str) -> Request:
     """Delete a phone."""
     return Request(UNREGISTER, DEVICE, msgspec.json.encode({"id": device_id}), _anything)
+
+
+def at_first(alarm_fields: Iterable[str]) -> dict[str, str | bool]:
+    """Return what the fields that users change hold in a phone that was only registered."""
+    return {"keywords": "", "subscriptions": "", **dict.fromkeys(alarm_fields, False)}
+
+
+def _changing(endpoint: Endpoint, device_id: str, field: str, value: str | bool) -> Request:
+    request = _about_device(endpoint, {"id": device_id, field: value})
+    request.change = field, value
+    return request
 
 
 def _about_device(endpoint: Endpoint, fields: dict[str, str | bool]) -> Request:

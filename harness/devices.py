@@ -1,116 +1,207 @@
-"""The shared device pool and the ledger of what a run has put on the server.
+"""The devices of a run: their numbers and ids, and the pool that the users of all processes share.
 
-A device is *noted* before its POST goes out, since the server may create it and its answer still
-be lost; it is *confirmed*, and can be drawn, once the server has said 201; it is *retired* before
-its DELETE goes out, so that no write follows it; it is *gone* when the server said 204 or 404.
+A device is a number of the process that registers it: the 17th of worker 2. Its id follows from
+the seed, the worker and the number, so that processes tell each other of numbers alone, and a
+ledger of how far each of them has counted is enough to find every device again.
+
+A number is reserved in the ledger before its POST goes out, since the server may create the
+device and its answer still be lost. A device can be drawn, here and in the other processes, once
+the server has said 201. None is deleted before the users of all processes have stopped.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from hashlib import blake2b
 from random import Random
 from string import ascii_uppercase, digits
+from time import monotonic
+
+from gevent.event import Event
+
+from msgspec import Struct
+
+from harness.journal import Journal, Writes
+from harness.ledger import Ranges, ranges
 
 ID_LENGTH = 30
 ID_CHARACTERS = ascii_uppercase + digits
+RESERVED_AT_ONCE = 200
+ASK_AGAIN_S = 2.0
+
+_FAIR = 256 - 256 % len(ID_CHARACTERS)
+_LETTERS = bytes(ord(ID_CHARACTERS[byte % len(ID_CHARACTERS)]) for byte in range(256))
+_UNFAIR = bytes(range(_FAIR, 256))
 
 
-def draw_id(random: Random) -> str:
-    """Return a new device id, 30 characters of A-Z and 0-9 (155 bits: a collision is not met)."""
-    return "".join(random.choices(ID_CHARACTERS, k=ID_LENGTH))
+def device_id(seed: int, worker: int, number: int) -> str:
+    """Return the id of a device: 30 characters of A-Z and 0-9, which follow from the arguments.
+
+    They are those bytes of a BLAKE2b hash that spread over the 36 characters evenly. It has 64
+    bytes, of which 1 in 64 is left out: too few never remain. 155 bits: a collision is not met.
+    """
+    digest = blake2b(f"{seed}/{worker}/{number}".encode()).digest()
+    return digest.translate(_LETTERS, _UNFAIR)[:ID_LENGTH].decode("ascii")
 
 
-class Devices:
-    """The devices of one process; every step and a draw take constant time."""
+class Handover(Struct, frozen=True, kw_only=True):
+    """What a process says of its devices when its users have stopped.
 
-    def __init__(self) -> None:
-        """Start with no device."""
-        self._pool: list[str] = []
-        self._position: dict[str, int] = {}
-        self._leases: Counter[str] = Counter()
-        self._noted: dict[str, bool] = {}  # whether it was retired
-        self._confirmed: set[str] = set()
-        self._settled: set[str] = set()
-        self.registered = 0
-        self.deleted = 0
+    Attributes:
+        worker: its index.
+        used: how many numbers it has used, from 0 on.
+        confirmed: those of them that the server has registered.
+        writes: the last ones to the devices of the sample that is read back, by id.
+    """
+
+    worker: int
+    used: int
+    confirmed: Ranges
+    writes: dict[str, Writes] = {}
+
+
+class Pool:
+    """What can be drawn in constant time; beyond the limit a fair sample of all that came.
+
+    The sample is Algorithm R of Vitter, "Random Sampling with a Reservoir", 1985: each of the n
+    devices that came is in it with probability limit / n.
+    """
+
+    def __init__(self, limit: int, random: Random) -> None:
+        """Start empty."""
+        self._limit = limit
+        self._random = random
+        self._came = 0
+        self._ids: list[str] = []
 
     def __len__(self) -> int:
         """Return how many devices can be drawn."""
-        return len(self._pool)
+        return len(self._ids)
 
-    def note(self, device_id: str) -> None:
-        """Write an id down, before its POST goes out."""
-        self._noted[device_id] = False
+    def add(self, id_: str) -> None:
+        """Put a device in, in the place of another one when the pool is full, or not at all."""
+        self._came += 1
+        if len(self._ids) < self._limit:
+            self._ids.append(id_)
+            return
+        place = int(self._random.random() * self._came)
+        if place < self._limit:
+            self._ids[place] = id_
 
-    def confirm(self, device_id: str) -> None:
-        """Put a device into the pool: the server answered 201.
+    def draw(self, random: Random) -> str:
+        """Return one of the devices, each with the same probability.
 
         Raises:
-            KeyError: the id was not noted, or is confirmed already.
+            IndexError: there is none.
         """
-        if device_id not in self._noted or device_id in self._confirmed:
-            raise KeyError(device_id)
-        self._confirmed.add(device_id)
-        self.registered += 1
-        if self._noted[device_id]:
-            return
-        self._position[device_id] = len(self._pool)
-        self._pool.append(device_id)
+        return self._ids[int(random.random() * len(self._ids))]
 
-    @contextmanager
-    def lease(self, random: Random) -> Iterator[str | None]:
-        """Lend a random device of the pool for one write, or None when the pool is empty."""
-        if not self._pool:
-            yield None
-            return
-        device_id = self._pool[int(random.random() * len(self._pool))]
-        self._leases[device_id] += 1
-        try:
-            yield device_id
-        finally:
-            self._leases[device_id] -= 1
-            if not self._leases[device_id]:
-                del self._leases[device_id]
 
-    def retire(self, device_id: str) -> None:
-        """Take a device out of the pool, before its DELETE; no later draw returns it."""
-        if device_id in self._noted:
-            self._noted[device_id] = True
-        position = self._position.pop(device_id, None)
-        if position is None:
-            return
-        last = self._pool.pop()
-        if last != device_id:
-            self._pool[position] = last
-            self._position[last] = position
+class Numbers:
+    """Counts the devices of one process, and none that the ledger does not have yet."""
 
-    def is_leased(self, device_id: str) -> bool:
-        """Say whether a write to this device is still under way."""
-        return device_id in self._leases
+    def __init__(self, ask: Callable[[int, int], None]) -> None:
+        """Start at 0.
 
-    def gone(self, device_id: str, deleted: bool) -> None:
-        """Strike a device off: the server deleted it, or (`deleted` false) did not know it."""
-        self.retire(device_id)
-        if self._noted.pop(device_id, self) is self:
-            return
-        if deleted and device_id not in self._confirmed:
-            self.registered += 1  # the server had it after all: its answer to the POST was lost
-        if deleted or device_id in self._confirmed:
-            self.deleted += 1
-        self._confirmed.discard(device_id)
+        Args:
+            ask: asks that the numbers `first` to `last` be reserved; `reserved` is the answer.
+        """
+        self.used = 0
+        self._ask = ask
+        self._asked = self._reserved = 0
+        self._asked_s = -ASK_AGAIN_S
+        self._more = Event()
 
-    def is_in_doubt(self, device_id: str) -> bool:
-        """Say whether the registration of a device may still be under way on the server."""
-        return device_id in self._noted and not (
-            device_id in self._confirmed or device_id in self._settled
+    def next(self) -> int:
+        """Return the next number; wait for its reservation, which nearly always is there."""
+        number, self.used = self.used, self.used + 1
+        if number + RESERVED_AT_ONCE // 2 >= self._asked:
+            self._asked += RESERVED_AT_ONCE
+            self._ask_for_more()
+        while number >= self._reserved:
+            late = not self._more.wait(ASK_AGAIN_S)
+            if late and monotonic() >= self._asked_s + ASK_AGAIN_S:  # one of all that wait
+                self._ask_for_more()
+        return number
+
+    def reserved(self, last: int) -> None:
+        """Note that the ledger has all numbers up to `last`."""
+        self._reserved = max(self._reserved, last + 1)
+        self._more.set()
+        self._more = Event()
+
+    def _ask_for_more(self) -> None:
+        self._asked_s = monotonic()
+        self._ask(self._reserved, self._asked - 1)
+
+
+class Devices:
+    """The devices that one process knows of: its own, and what it has learnt of the others'."""
+
+    def __init__(
+        self,
+        seed: int,
+        worker: int = 0,
+        *,
+        ask: Callable[[int, int], None] | None = None,
+        limit: int = 100_000,
+        sample: int = 0,
+    ) -> None:
+        """Start with none.
+
+        Args:
+            seed: of the run.
+            worker: index of this process.
+            ask: see `Numbers`; when it is left out, every number counts as reserved.
+            limit: of the pool.
+            sample: how many devices will be read back at the end.
+        """
+        self.journal = Journal(sample)
+        self.numbers = Numbers(ask or (lambda first, last: self.numbers.reserved(last)))
+        self.pool = Pool(limit, Random(f"{seed}/{worker}/pool"))
+        self._seed = seed
+        self._worker = worker
+        self._number_of: dict[str, int] = {}  # of those that are not confirmed
+        self._confirmed: set[int] = set()
+        self._untold: list[int] = []
+
+    def new_id(self) -> str:
+        """Return the id of a device that is in the ledger and may be registered."""
+        number = self.numbers.next()
+        id_ = device_id(self._seed, self._worker, number)
+        self._number_of[id_] = number
+        return id_
+
+    def confirm(self, id_: str) -> None:
+        """Let a device be drawn: the server answered 201.
+
+        Raises:
+            KeyError: `new_id` did not return it, or it is confirmed already.
+        """
+        number = self._number_of.pop(id_)
+        self._confirmed.add(number)
+        self._untold.append(number)
+        self._take_in(id_)
+
+    def learn(self, worker: int, first: int, last: int) -> None:
+        """Take in devices that another process has registered, each of them once."""
+        for number in range(first, last + 1):
+            self._take_in(device_id(self._seed, worker, number))
+
+    def untold(self) -> Ranges:
+        """Return what was confirmed since the last call."""
+        found, self._untold = ranges(self._untold), []
+        return found
+
+    def handover(self) -> Handover:
+        """Return what has to be known of them at the end."""
+        return Handover(
+            worker=self._worker,
+            used=self.numbers.used,
+            confirmed=ranges(self._confirmed),
+            writes=self.journal.writes,
         )
 
-    def settle_doubts(self) -> None:
-        """Say that no registration can be under way any more."""
-        self._settled = set(self._noted)
-
-    def remaining(self) -> list[str]:
-        """Return the ids that may still be on the server."""
-        return list(self._noted)
+    def _take_in(self, id_: str) -> None:
+        self.pool.add(id_)
+        self.journal.consider(id_)

@@ -23,11 +23,8 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.event import Events
 from locust.exception import StopTest
-from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
-
-import msgspec
-from msgspec import Struct
 
 from harness import (
     ConfigurationError,
@@ -36,28 +33,28 @@ from harness import (
     drawing,
     garbage,
     gate,
+    identity,
     live,
     login,
+    messages,
     objectives,
     runfolder,
     stopping,
     terminal,
 )
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
+from harness.devices import Devices
 from harness.guard import check_host
-from harness.meter import Meter
+from harness.ledger import Ledger
+from harness.master import Master
+from harness.messages import Registered
 from harness.objectives import Objectives
 from harness.recorder import Recorder
-from harness.runfolder import ConnectionCounts, DeviceCounts
+from harness.runfolder import ConnectionCounts
 from harness.settings import Settings, load
 from harness.timeseries import Report
 from harness.user import Shared, share, shared_in
-
-FINISH = "notice_load.finish"
-FINISHED = "notice_load.finished"
-REPORT = "notice_load"
-FINISH_MARGIN_S = 10.0
-POLL_S = 0.05
+from harness.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -81,17 +78,6 @@ def install(events: Events) -> None:
     events.quitting.add_listener(lifecycle.on_quitting)
 
 
-class Finished(Struct, frozen=True):
-    """A worker's last word: its users have stopped, and all that they did has been reported."""
-
-    devices: DeviceCounts = DeviceCounts()
-    connections: ConnectionCounts = ConnectionCounts()
-
-    def __add__(self, other: Finished) -> Finished:
-        """Add what another worker said."""
-        return Finished(self.devices + other.devices, self.connections + other.connections)
-
-
 class Lifecycle:
     """One process's part in its runs: a headless process makes one, the web UI any number."""
 
@@ -102,14 +88,12 @@ class Lifecycle:
         self.wanted: Objectives | None = None
         self.recorder: Recorder | None = None
         self.latest: Recorder | None = None
+        self.ledger: Ledger | None = None
         self.progress: gevent.Greenlet[..., None] | None = None
-        self.stopping = False
         self.asked_seed: int | None = None
         self.asked_run_id: str | None = None
-        self.meter: Meter | None = None
-        self.took_part: set[str] = set()
-        self.reported: dict[str, Finished] = {}
-        self.finished = False
+        self.master: Master | None = None
+        self.worker: Worker | None = None
         self.master_port = gate.MasterPort()
 
     @gate.configuring
@@ -127,10 +111,9 @@ class Lifecycle:
         stopping.interrupt_between_turns(signal.SIGINT)
         if self.settings.vary_data:
             self.vocabulary = load_vocabulary(self.settings.data_dir)
+        own = identity.own(self.settings, environment.user_classes)
         if isinstance(runner, WorkerRunner):
-            runner.register_message(FINISH, self.on_finish_message, concurrent=True)
-            # Added after locust's own, so called before it: first the report, then the goodbye.
-            environment.events.quitting.add_listener(self.on_worker_quitting)
+            self.worker = Worker(runner, own)
             return
         if options.headless:
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
@@ -156,101 +139,106 @@ class Lifecycle:
             )
             if web_ui.web_login:
                 login.install(web_ui, self.settings)
-            live.install(web_ui, lambda: self._look(runner), options.web_base_path)
+            live.install(web_ui, self._look, options.web_base_path)
         if isinstance(runner, MasterRunner):
-            runner.register_message(FINISHED, self.on_finished_message)
-            environment.events.worker_connect.add_listener(self.on_worker_connect)
-            environment.dispatcher_class = stopping.dispatcher(lambda: self.stopping)
-            stopping.refuse_starts(runner, lambda: self.stopping)
+            self.master = Master(runner, own)
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
         """Open a run: seed, words and pool in every process, the record where the run is led."""
-        options, runner = _options(environment), environment.runner
-        if isinstance(runner, WorkerRunner):
+        options = _options(environment)
+        if self.worker is not None:
             with gate.exit_on_wrong_configuration():
                 environment.host = check_host(environment.host or "", self.settings.allowed_hosts)
+                devices = self.worker.begin(environment, self.settings)
+            self._share(environment, devices)
+            return
+        try:
+            environment.host = check_host(environment.host or "", self.settings.allowed_hosts)
+        except ConfigurationError as error:
+            raise StopTest(str(error)) from None
+        options.seed = secrets.randbits(32) if self.asked_seed is None else self.asked_seed
+        options.run_id = self.asked_run_id  # a form of the web UI may hold another
+        assert self.wanted is not None
+        with gate.exit_on_wrong_configuration():
+            self.recorder = Recorder(environment, self.settings, self.wanted, time.time())
+        self.latest = self.recorder
+        self.ledger = Ledger(self.recorder.folder)
+        if self.master is not None:
+            self.master.begin(self.recorder.folder.name, self.ledger)
+            garbage.begin_run()
         else:
-            try:
-                environment.host = check_host(environment.host or "", self.settings.allowed_hosts)
-            except ConfigurationError as error:
-                raise StopTest(str(error)) from None
-            options.seed = secrets.randbits(32) if self.asked_seed is None else self.asked_seed
-            options.run_id = self.asked_run_id  # a form of the web UI may hold another
-        self.stopping = self.finished = False
-        worker_index = getattr(runner, "worker_index", 0)
-        random.seed(f"{options.seed}/{worker_index}")  # for locust's wait times
+            self._share(environment, self._own_devices(options.seed, self.ledger))
+        if options.headless and options.only_summary:
+            self.progress = gevent.spawn(
+                terminal.show_progress, environment, options.run_time, sys.stderr
+            )
+
+    def _share(self, environment: Environment, devices: Devices) -> None:
+        """Give the users of this process what they share."""
+        seed, worker_index = _options(environment).seed, getattr(self.worker, "index", 0)
+        random.seed(f"{seed}/{worker_index}")  # for locust's wait times
         vocabulary = self.vocabulary
         if self.settings.vary_data:
-            vocabulary = with_generated_searches(vocabulary, options.seed)
+            vocabulary = with_generated_searches(vocabulary, seed)
         garbage.begin_run()
-        if isinstance(runner, WorkerRunner):
-            if self.meter is not None:
-                self.meter.stop()
-            self.meter = Meter(environment)
-        share(environment, Shared(self.settings, vocabulary, options.seed, worker_index))
-        if not isinstance(runner, WorkerRunner):
-            self.reported = {}
-            if isinstance(runner, MasterRunner):
-                self.took_part = _connected(runner)
-            assert self.wanted is not None
-            with gate.exit_on_wrong_configuration():
-                self.recorder = Recorder(environment, self.settings, self.wanted, time.time())
-                self.latest = self.recorder
-            if options.headless and options.only_summary:
-                self.progress = gevent.spawn(
-                    terminal.show_progress, environment, options.run_time, sys.stderr
-                )
+        share(environment, Shared(self.settings, vocabulary, seed, devices, worker_index))
+
+    def _own_devices(self, seed: int, ledger: Ledger) -> Devices:
+        def reserve(first: int, last: int) -> None:
+            ledger.reserve(0, first, last)
+            devices.numbers.reserved(last)
+
+        settings = self.settings
+        limit, sample = settings.device_pool_limit, settings.audit_sample
+        devices = Devices(seed, ask=reserve, limit=limit, sample=sample)
+        return devices
 
     def on_test_stopping(self, environment: Environment, **_: object) -> None:
-        """Let the workers finish before the master looks at the numbers.
-
-        Locust's master waits half a second for the last reports, however long its users take to
-        stop; here it waits for the word of each worker, or until the worker is gone.
-        """
-        self.stopping = True
+        """Let the workers finish before the master looks at the numbers."""
         if self.recorder is not None:
             self.recorder.stopping()
-        runner = environment.runner
-        if not isinstance(runner, MasterRunner):
-            return
-        runner.send_message(FINISH)
-        latest = (
-            time.monotonic()
-            + environment.stop_timeout
-            + self.settings.cleanup_timeout_s
-            + FINISH_MARGIN_S
-        )
-        while time.monotonic() < latest:
-            if not (self.took_part & _connected(runner)) - self.reported.keys():
-                break
-            gevent.sleep(POLL_S)
+        if self.master is not None:
+            self.master.await_last_words(environment.stop_timeout)
 
     def on_test_stop(self, environment: Environment, **_: object) -> None:
-        """Delete what is left on the server, then close the record or report to the master.
+        """Read devices back and delete them, then close the record; a worker reports instead.
 
         The record is the one that was open before: cleaning up takes time. It may run twice at
         once, when Ctrl-C comes in the middle of it; who is ready first closes the record.
         """
-        runner, recorder = environment.runner, self.recorder
-        if not isinstance(runner, MasterRunner):
-            ended = Finished(self._cleaned_up(environment), _connections(environment))
-        if isinstance(runner, WorkerRunner):
-            self._report(runner, ended)
-        elif recorder is not None and recorder is self.recorder:
-            self.recorder = None
-            if isinstance(runner, MasterRunner):
-                ended = sum(self.reported.values(), Finished())
-            gevent.killall([self.progress] if self.progress else [])
-            environment.process_exit_code = 3  # should the files be impossible to write
-            lost_workers = len(self.took_part - self.reported.keys())
-            summary = recorder.close(ended.devices, ended.connections, lost_workers)
-            environment.process_exit_code = summary.exit_code
-            if _options(environment).headless:
-                terminal.print_summary(summary, recorder.folder, sys.stdout)
-            else:
-                logger.info("Results in %s/", recorder.folder)
-            if self.settings.draw_report:
-                self._draw(recorder.folder, _options(environment).headless)
+        recorder, ledger = self.recorder, self.ledger
+        if self.worker is not None:
+            self.worker.finish(_connections(environment))
+            return
+        if recorder is None or ledger is None:
+            return  # stopped before it was started
+        if self.master is not None:
+            handovers, connections, lost_workers = self.master.last_words()
+        else:
+            handovers = [shared_in(environment).devices.handover()]
+            connections, lost_workers = _connections(environment), 0
+        counts, audit = cleanup.conclude(
+            environment.host or "",
+            recorder.manifest.seed,
+            handovers,
+            ledger,
+            self.settings,
+            is_all_known=not lost_workers,
+        )
+        if recorder is not self.recorder:
+            return
+        self.recorder = None
+        ledger.close()
+        gevent.killall([self.progress] if self.progress else [])
+        environment.process_exit_code = 3  # should the files be impossible to write
+        summary = recorder.close(counts, connections, lost_workers, audit)
+        environment.process_exit_code = summary.exit_code
+        if _options(environment).headless:
+            terminal.print_summary(summary, recorder.folder, sys.stdout)
+        else:
+            logger.info("Results in %s/", recorder.folder)
+        if self.settings.draw_report:
+            self._draw(recorder.folder, _options(environment).headless)
 
     def _draw(self, folder: Path, headless: bool) -> None:
         """Draw the report and say where it is; whatever comes of it, the verdict stands."""
@@ -264,20 +252,17 @@ class Lifecycle:
             logger.info("Report in %s", folder / drawing.REPORT)
 
     def on_report_to_master(self, data: dict[str, Any], **_: object) -> None:
-        """Send what this worker measured along with locust's own report."""
-        if self.meter is not None:
-            report = msgspec.structs.replace(self.meter.taken(), sent_s=time.time())
-            data[REPORT] = msgspec.to_builtins(report, builtin_types=(bytes,))
+        """Send what this worker learned along with locust's own report."""
+        if self.worker is not None:
+            self.worker.report(data)
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        """Write down what a worker measured; a straggler of an earlier run has no record.
-
-        One that was missing at the start and is back takes users without connecting anew.
-        """
-        if self.recorder is not None and REPORT in data:
-            report = msgspec.convert(data[REPORT], Report)
-            if report.intervals and not self.stopping:
-                self.took_part.add(client_id)
+        """Write down what a worker learned; a straggler of an earlier run has no record."""
+        if self.recorder is None or self.master is None or messages.MEASURED not in data:
+            return
+        report = messages.unpacked(data[messages.MEASURED], Report)
+        registered = messages.unpacked(data[messages.REGISTERED], Registered)
+        if self.master.heard(client_id, registered, has_requests=bool(report.intervals)):
             self.recorder.take(report, client_id)
 
     def on_reset_stats(self, **_: object) -> None:
@@ -296,57 +281,9 @@ class Lifecycle:
         if self.recorder is not None and environment.runner is not None:
             environment.runner.stop()
 
-    def on_finish_message(self, environment: Environment, **_: object) -> None:
-        """Stop this worker's users, and say so even when there were none."""
-        runner = environment.runner
-        assert isinstance(runner, WorkerRunner)
-        self.finished = False
-        runner.stop()
-        if not self.finished:
-            self._report(runner, Finished())
-
-    def on_worker_quitting(self, environment: Environment, **_: object) -> None:
-        """Finish before this worker says goodbye: the master forgets whoever has said it."""
-        runner = environment.runner
-        assert isinstance(runner, WorkerRunner)
-        stopping.take_no_users(runner)
-        runner.stop()
-
-    def on_worker_connect(self, client_id: str, **_: object) -> None:
-        """Expect the word of a worker that comes late."""
-        if self.recorder is not None and not self.stopping:
-            self.took_part.add(client_id)
-
-    def on_finished_message(self, msg: Any, **_: object) -> None:
-        """Take down what a worker did with its devices and connections."""
-        self.reported.setdefault(msg.node_id, msgspec.convert(msg.data, Finished))
-
-    def _look(self, runner: Runner) -> live.Look:
+    def _look(self) -> live.Look:
         """Show the run that goes on, or the last one; a worker that has reported is not lost."""
-        if not isinstance(runner, MasterRunner):
-            return live.Look(self.latest, lost_workers=0)
-        lost = self.took_part - _connected(runner) - self.reported.keys()
-        return live.Look(self.latest, len(lost))
-
-    def _cleaned_up(self, environment: Environment) -> DeviceCounts:
-        try:
-            devices = shared_in(environment).devices
-        except KeyError:  # stopped before it was started
-            return DeviceCounts()
-        left_behind = cleanup.sweep(environment.host or "", devices, self.settings)
-        return DeviceCounts(
-            registered=devices.registered, deleted=devices.deleted, left_behind=left_behind
-        )
-
-    def _report(self, runner: WorkerRunner, ended: Finished) -> None:
-        """Send the last statistics ahead of the word that there are no more to come."""
-        if self.meter is not None:
-            self.meter.stop()
-        last: dict[str, Any] = {}
-        runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
-        runner.send_message("stats", last)
-        runner.send_message(FINISHED, msgspec.to_builtins(ended))
-        self.finished = True
+        return live.Look(self.latest, len(self.master.lost()) if self.master is not None else 0)
 
     def _check_start(self, environment: Environment, typed: str | None) -> None:
         """Check a start from the web UI.
@@ -368,16 +305,13 @@ class Lifecycle:
                 "no worker is ready; after a run they need the time of --stop-timeout"
             )
         gate.check_target(host, self.settings)
-        self.stopping = False  # not earlier: the last ramp-up would wake finished workers
+        if self.master is not None:
+            self.master.allow_start()
 
 
 def _options(environment: Environment) -> Namespace:
     assert isinstance(environment.parsed_options, Namespace)
     return environment.parsed_options
-
-
-def _connected(runner: MasterRunner) -> set[str]:
-    return {node.id for node in runner.clients.all if node.state != STATE_MISSING}
 
 
 def _connections(environment: Environment) -> ConnectionCounts:

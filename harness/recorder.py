@@ -20,7 +20,7 @@ from harness import data, figures, histograms, result, runfolder, timeseries, ve
 from harness.figures import RunFigures, Sums
 from harness.meter import Meter
 from harness.objectives import Objectives
-from harness.runfolder import ConnectionCounts, DeviceCounts, Ending, Manifest, Summary
+from harness.runfolder import Audit, ConnectionCounts, DeviceCounts, Ending, Manifest, Summary
 from harness.settings import Settings, redacted
 from harness.timeseries import Failure, Health, Interval, Key, Report, Second
 from harness.user import expected_endpoints
@@ -89,6 +89,7 @@ class Recorder:
             workers=workers,
             warm_up_s=settings.warm_up_s,
             is_headless=bool(options.headless),
+            allow_worker_loss=settings.allow_worker_loss,
             tags=sorted(options.tags or ()),
             exclude_tags=sorted(options.exclude_tags or ()),
             versions=runfolder.versions(),
@@ -178,7 +179,11 @@ class Recorder:
         return verdict.summarize(self.manifest, self._found[1], ending, self.wanted)
 
     def close(
-        self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
+        self,
+        devices: DeviceCounts,
+        connections: ConnectionCounts,
+        lost_workers: int,
+        audit: Audit | None = None,
     ) -> Summary:
         """Write down what is known at the end, and return it.
 
@@ -186,6 +191,7 @@ class Recorder:
             devices: what became of the devices that the run registered.
             connections: what the users' connections cost.
             lost_workers: how many workers took part and did not report their end.
+            audit: what came of reading devices back.
         """
         gevent.killall([self.history, self._keeper])
         if self.meter is not None:
@@ -203,13 +209,17 @@ class Recorder:
         host = self.environment.host or ""
         report = report.replace(host, redacted(host)) if host else report
         (self.folder / "locust.html").write_text(report, encoding="utf-8")
-        runfolder.write(self.folder, self._ending(devices, connections, lost_workers))
+        runfolder.write(self.folder, self._ending(devices, connections, lost_workers, audit))
         self.summary = result.summarize(self.folder)
         runfolder.write(self.folder, self.summary)
         return self.summary
 
     def _ending(
-        self, devices: DeviceCounts, connections: ConnectionCounts, lost_workers: int
+        self,
+        devices: DeviceCounts,
+        connections: ConnectionCounts,
+        lost_workers: int,
+        audit: Audit | None = None,
     ) -> Ending:
         assert self.environment.runner is not None
         # A clock ahead is worse: one that seems to be behind may be a message's long way.
@@ -218,6 +228,7 @@ class Recorder:
             ended_at=runfolder.now(),
             devices=devices,
             connections=connections,
+            audit=audit,
             exceptions=sum(row["count"] for row in self.environment.runner.exceptions.values()),
             lost_workers=lost_workers,
             was_reset=self.was_reset,

@@ -21,6 +21,7 @@ MANIFEST = "run.json"
 ENDING = "end.json"
 SUMMARY = "summary.json"
 OBJECTIVES = "slo.toml"
+LOST_WRITES = "lost_writes"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -38,7 +39,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     Times are ISO 8601 in UTC; `run_time_s` is None when the run ends by hand; `users` and
     `spawn_rate_per_s` are what was asked for at the start; `warm_up_s` are the seconds with all
     of them that do not count yet; `endpoints` are those that the tasks of the mix send to, such
-    as "GET /x?q"; `is_headless` says that nobody could change or end it by hand but with a signal.
+    as "GET /x?q"; `is_headless` says that nobody could change or end it by hand but with a signal;
+    `allow_worker_loss` that a run which loses workers may still be valid.
     """
 
     run_id: str
@@ -58,6 +60,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     workers: int | None
     warm_up_s: float = 0.0
     is_headless: bool = False
+    allow_worker_loss: bool = False
     tags: list[str]
     exclude_tags: list[str]
     versions: Versions
@@ -120,6 +123,24 @@ class DeviceCounts(Struct, frozen=True, kw_only=True):
         )
 
 
+class Audit(Struct, frozen=True, kw_only=True):
+    """What came of reading a sample of the devices back, after the users and before cleanup.
+
+    `devices` were read and `values` of their fields compared with what users had sent; `unread`
+    gave no right answer. `lost_devices` are not there though the server had registered them;
+    `wrong_values` are none that any user may have sent last. `are_values_known` is False when a
+    worker was lost, and with it what it wrote: then no value is judged.
+    """
+
+    devices: int
+    values: int
+    unread: int
+    lost_devices: int
+    wrong_values: int
+    are_values_known: bool = True
+    examples: list[str] = []
+
+
 class ConnectionCounts(Struct, frozen=True, kw_only=True):
     """What the users' connections cost, as far as their client tells: our own does.
 
@@ -143,16 +164,17 @@ class ConnectionCounts(Struct, frozen=True, kw_only=True):
 class Ending(Struct, frozen=True, kw_only=True):
     """`end.json`: what the processes of a run said when it was over.
 
-    `exceptions` were raised by users; `lost_workers` took part and did not report their end;
-    `was_reset` says that locust threw results away in mid-run; `stopped_after_s` is how long a
-    headless run had lasted that was stopped before its run time was over, else None;
-    `clock_off_s` is by how much the clock of a worker was behind the master's, or before it when
-    negative, of the worst of them; None when there were none.
+    `audit` is None when nothing was read back; `exceptions` were raised by users; `lost_workers`
+    took part and did not report their end; `was_reset` says that locust threw results away in
+    mid-run; `stopped_after_s` is how long a headless run had lasted that was stopped before its
+    run time was over, else None; `clock_off_s` is by how much the clock of a worker was behind
+    the master's, or before it when negative, of the worst of them; None when there were none.
     """
 
     ended_at: str
     devices: DeviceCounts
     connections: ConnectionCounts
+    audit: Audit | None = None
     exceptions: int
     lost_workers: int
     was_reset: bool
@@ -187,7 +209,8 @@ class Objective(Struct, frozen=True, kw_only=True):
     """An objective (SLO), what was measured, and both in a sentence.
 
     `scope` is "total" or an endpoint, `key` says what is limited and its unit ("p95_ms"); `value`
-    is None without samples, and the objective missed.
+    is None without samples, and the objective missed. That of what was read back at the end has
+    the scope "devices" and the key "lost_writes".
     """
 
     scope: str
@@ -206,7 +229,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """`summary.json`: the result. `reasons` are sentences; there are none when it is a pass.
 
     `carried_users` are those of the highest step up to which every step on the way up met the
-    objectives of [total]; None when the lowest did not, or there is none.
+    objectives of [total]; None when the lowest did not, or there is none. `notes` are what a
+    reader of the verdict has to know, however it came out.
     """
 
     run_id: str
@@ -224,6 +248,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     generator: Generator
     devices: DeviceCounts
     connections: ConnectionCounts
+    audit: Audit | None = None
+    notes: list[str] = []
 
 
 def new_run_id(now: datetime.datetime | None = None) -> str:

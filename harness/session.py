@@ -32,6 +32,7 @@ class Session:
     Attributes:
         reconnects: idempotent requests that the server's closing of the kept connection met.
         connect_ms: time that the last request spent on a new connection, 0.0 on a kept one.
+        was_sent_again: whether the server may have seen the last request twice.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Session:
         self.base_url = origin.url
         self.reconnects = 0
         self.connect_ms = 0.0
+        self.was_sent_again = False
         self._origin = origin
         self._context = context
         self._fire = fire
@@ -111,18 +113,18 @@ class Session:
             url=url,
         )
 
-    def send_uncounted(self, request: Request) -> int:
-        """Send a request outside the statistics; return the status, or 0 when no answer came."""
+    def ask(self, request: Request) -> tuple[int, bytes]:
+        """Send a request outside the statistics; return status and body, 0 when none came."""
         method = request.endpoint.method
         wire = self._origin.render(method, request.target, request.body)
         try:
             answer, _ = self._exchange(perf_counter(), wire, method != "POST")
-            status = answer.status
+            found = answer.status, answer.body
         except Fault:
-            status = 0
+            found = 0, b""
         if self._put_off is not None:
             self._raise_what_was_put_off()
-        return status
+        return found
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -134,7 +136,7 @@ class Session:
         """Send on the kept connection, or on a new one; return the answer and when that began."""
         connection, self._connection = self._connection, None
         self.connect_ms = 0.0
-        again = False
+        self.was_sent_again = False
         if connection is not None:
             if _is_fit(connection, start - connection.started, idempotent):
                 try:
@@ -143,7 +145,7 @@ class Session:
                     if not (fault.unanswered and idempotent):
                         raise
                     self._count_reconnect()  # RFC 9110, 9.2.2: sent again, once
-                    again = True
+                    self.was_sent_again = True
                 else:
                     self._put_back(connection)
                     return answer, connection.started
@@ -156,7 +158,7 @@ class Session:
                 connection = Connection(self._origin.endpoint)
                 break
             except gevent.GreenletExit as kill:
-                if not again:
+                if not self.was_sent_again:
                     raise
                 self._put_off = kill  # the server may have seen the first try: it is counted
         self.connect_ms = (perf_counter() - start) * 1000

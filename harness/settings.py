@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,6 +92,17 @@ def _seconds_or_none(text: str) -> float:
         raise ConfigurationError("write seconds, from 0 to 3600") from None
 
 
+def _count(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 10):
+            raise ConfigurationError(f"write a whole number from {least} to {most}")
+        if not least <= int(text) <= most:
+            raise ConfigurationError(f"write a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
 def _seed(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 100):
         raise ConfigurationError("write a whole number, 0 or more")
@@ -156,7 +167,12 @@ class Settings:
     slo_file: Path = field(default=PROJECT_DIR / "conf" / "slo.toml", metadata={"parse": _path})
     draw_report: bool = field(default=True, metadata={"parse": _flag})
     results_dir: Path = field(default=Path("results"), metadata={"parse": _path})
+    device_pool_limit: int = field(default=100_000, metadata={"parse": _count(1, 10_000_000)})
+    audit_sample: int = field(default=200, metadata={"parse": _count(0, 100_000)})
+    keep_devices: bool = field(default=False, metadata={"parse": _flag})
     cleanup_timeout_s: float = field(default=60.0, metadata={"parse": _seconds})
+    cleanup_per_s: int = field(default=500, metadata={"parse": _count(1, 100_000)})
+    allow_worker_loss: bool = field(default=False, metadata={"parse": _flag})
     web_login: bool = field(default=False, metadata={"parse": _flag})
     web_username: str = field(default="admin", metadata={"parse": _text})
     web_password: str = field(default="", metadata={"parse": _text}, repr=False)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from harness.figures import LEAST_STEADY_S
 from harness.objectives import TOTAL
-from harness.runfolder import Objective, Rule, Summary
+from harness.runfolder import LOST_WRITES, Objective, Rule, Summary
 
 SoFar = Literal["pass", "fail", "invalid", "too early"]
 State = Literal["good", "bad", "pending"]
@@ -57,6 +57,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     verdict: SoFar
     headline: str
     reasons: list[str]
+    notes: list[str]
     objectives: list[ObjectiveLine]
     rules: list[RuleLine]
 
@@ -75,6 +76,7 @@ def standing(summary: Summary, is_over: bool) -> Standing:
         verdict=verdict,
         headline=_headline(verdict, is_over),
         reasons=summary.reasons if is_over else list(_reasons(verdict, objectives, rules)),
+        notes=summary.notes,
         objectives=objectives,
         rules=rules,
     )
@@ -162,7 +164,11 @@ def _objective_line(objective: Objective, is_over: bool) -> ObjectiveLine:
 
 def _what(objective: Objective) -> str:
     of = "all requests" if objective.scope == TOTAL else objective.scope
-    labels = {"fail_ratio": "failures", "requests_per_s": "requests/s"}
+    labels = {
+        "fail_ratio": "failures",
+        "requests_per_s": "requests/s",
+        LOST_WRITES: "lost writes",
+    }
     return f"{labels.get(objective.key, objective.key.removesuffix('_ms'))} of {of}"
 
 
@@ -171,4 +177,6 @@ def _amount(key: str, value: float) -> str:
     if key == "fail_ratio":
         return f"{value * 100:.4g} %"
     number = f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+    if key == LOST_WRITES:
+        return number
     return f"{number} ms" if key.endswith("_ms") else f"{number} /s"

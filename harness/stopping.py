@@ -43,12 +43,21 @@ def dispatcher(is_stopping: Callable[[], bool]) -> type[UsersDispatcher]:
     return StoppableDispatcher
 
 
-def refuse_starts(runner: MasterRunner, is_stopping: Callable[[], bool]) -> None:
-    """Keep the master from replacing the users of a worker that leaves at the end."""
+def refuse_starts(
+    runner: MasterRunner, is_stopping: Callable[[], bool], before: Callable[[], None]
+) -> None:
+    """Keep the master from replacing the users of a worker that leaves at the end.
+
+    Args:
+        runner: locust's.
+        is_stopping: whether that is so.
+        before: is called before any start that is not refused.
+    """
     start = runner.start
 
     def start_unless_stopping(*args: Any, **kwargs: Any) -> None:
         if not is_stopping():
+            before()
             start(*args, **kwargs)
 
     runner.start = start_unless_stopping  # type: ignore[method-assign]

@@ -15,7 +15,7 @@ from locust.env import Environment
 from rich.console import Console
 from rich.table import Table
 
-from harness.runfolder import Figures, Step, Summary
+from harness.runfolder import LOST_WRITES, Figures, Step, Summary
 
 LINE_WIDTH = 80
 PIPED_WIDTH = 200
@@ -92,11 +92,16 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
         )
     console.print()
     devices = summary.devices
-    still_there = " (may still be on the server)" if devices.left_behind else ""
     console.print(
         f"devices: {devices.registered} registered, {devices.deleted} deleted, "
-        f"{devices.left_behind} left behind{still_there}"
+        f"{devices.left_behind} left behind"
     )
+    if devices.left_behind:
+        again = f"python -m harness cleanup {folder}"
+        console.print(f"delete them: {again}", markup=False, soft_wrap=True)
+    for objective in summary.objectives:
+        if objective.key == LOST_WRITES and objective.met:
+            console.print(objective.sentence, markup=False, soft_wrap=True)
     connections = summary.connections
     if connections.opened:
         mean_ms = connections.connecting_ms / connections.opened
@@ -114,7 +119,7 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
     console.print(f"results: {folder}/", markup=False, soft_wrap=True)
     console.print()
     console.print(MEANINGS[summary.verdict], style=STYLES[summary.verdict])
-    for reason in summary.reasons:
+    for reason in [*summary.reasons, *(f"note: {note}" for note in summary.notes)]:
         for number, line in enumerate(textwrap.wrap(reason, LINE_WIDTH - 2)):
             console.print(f"{'- ' if not number else '  '}{line}", markup=False, soft_wrap=True)
 

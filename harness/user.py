@@ -20,6 +20,7 @@ from harness.contract import Endpoint, Request
 from harness.data import Vocabulary
 from harness.devices import Devices
 from harness.guard import check_host
+from harness.journal import Write, now_s
 from harness.origin import Origin
 from harness.session import Session
 from harness.settings import Settings
@@ -33,16 +34,16 @@ class Shared:
         settings: what the run was told.
         vocabulary: the words that are sent.
         seed: makes the choices of every user repeatable.
+        devices: the pool that all write tasks draw from, and the ids of new ones.
         worker_index: tells the processes of a distributed run apart; 0 when there is one.
-        devices: the pool that all write tasks draw from.
         numbers: gives each user its number, in the order of their spawning.
     """
 
     settings: Settings
     vocabulary: Vocabulary
     seed: int
+    devices: Devices
     worker_index: int = 0
-    devices: Devices = field(default_factory=Devices)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     origins: dict[str, Origin] = field(default_factory=dict)
 
@@ -100,7 +101,6 @@ class NoticeApiUser(HttpUser):
     Attributes:
         shared: settings, words and the device pool of this process.
         random: this user's own generator: its choices do not depend on other users' timing.
-        device_ids: the devices that this user registered and has to delete.
     """
 
     abstract = True
@@ -118,7 +118,6 @@ class NoticeApiUser(HttpUser):
         self.sender = self._make_client()
         if not isinstance(self.sender, RequestsClient):
             self.client = self.sender  # type: ignore[assignment] # what a task calls get() of
-        self.device_ids: list[str] = []
         self.tasks = _OwnChoice(type(self).tasks, self.random)
 
     def send(self, request: Request) -> bool:
@@ -127,9 +126,36 @@ class NoticeApiUser(HttpUser):
         Raises:
             StopUser: the user was told to stop; nothing is sent then.
         """
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser  # a task may go on for long; its requests under way end by themselves
+        self.stop_if_told()
         return self.sender.send(request)
+
+    def write(self, device_id: str, request: Request) -> bool:
+        """Send a request that changes a device, and note for the end what it may have done there.
+
+        Raises:
+            StopUser: as above.
+        """
+        self.stop_if_told()
+        journal, sent_s, is_right = self.shared.devices.journal, now_s(), False
+        try:
+            is_right = self.sender.send(request)
+        finally:
+            assert request.change is not None
+            field, value = request.change
+            if not is_right or self.sender.was_sent_again:  # one of the two is still in doubt
+                journal.add(device_id, field, Write(value, sent_s, None))
+            if is_right:
+                journal.add(device_id, field, Write(value, sent_s, now_s()))
+        return is_right
+
+    def stop_if_told(self) -> None:
+        """End the task of a user that is to stop: it may go on for long.
+
+        Raises:
+            StopUser: that is so.
+        """
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser  # what is under way ends by itself
 
     def _make_client(self) -> Client:
         settings = self.shared.settings

@@ -13,6 +13,8 @@ from harness import histograms
 from harness.figures import LEAST_STEADY_S, RunFigures
 from harness.objectives import TOTAL, Objectives
 from harness.runfolder import (
+    LOST_WRITES,
+    Audit,
     ConnectionCounts,
     DeviceCounts,
     Ending,
@@ -51,6 +53,8 @@ def summarize(
         for scope, limits in objectives.limits.items()
         for key, limit in limits.items()
     ]
+    if ending is not None and ending.audit is not None:
+        results.append(_audited(ending.audit))
     broken = [rule.sentence for rule in validity if not rule.kept]
     missed = [objective.sentence for objective in results if not objective.met]
     verdict: Verdict = "invalid" if broken else "fail" if missed else "pass"
@@ -70,6 +74,8 @@ def summarize(
         generator=found.generator,
         devices=ending.devices if ending else DeviceCounts(),
         connections=ending.connections if ending else ConnectionCounts(),
+        audit=ending.audit if ending else None,
+        notes=_notes(manifest, ending),
     )
 
 
@@ -124,9 +130,9 @@ def _rules(
     lost = ending.lost_workers
     yield _rule(
         "workers",
-        not lost,
-        "no worker was lost",
-        f"lost workers: {lost}, and with them their last requests and the count of their devices",
+        not lost or manifest.allow_worker_loss,
+        _loss(lost) if lost else "no worker was lost",
+        _loss(lost),
     )
     if ending.clock_off_s is not None:
         off_s = ending.clock_off_s
@@ -149,6 +155,54 @@ def _rules(
         "no user raised an exception",
         f"exceptions in users: {ending.exceptions}, see locust_exceptions.csv",
     )
+
+
+def _loss(lost_workers: int) -> str:
+    return f"lost workers: {lost_workers}, and with them their last requests"
+
+
+def _notes(manifest: Manifest, ending: Ending | None) -> list[str]:
+    """Return what is no fault and has to be said all the same."""
+    if ending is not None and ending.lost_workers and manifest.allow_worker_loss:
+        return [f"{_loss(ending.lost_workers)}, which ALLOW_WORKER_LOSS allows"]
+    return []
+
+
+def _audited(audit: Audit) -> Objective:
+    """Judge what was read back at the end: nothing that the server acknowledged may be lost."""
+    devices, lost = audit.devices, audit.lost_devices + audit.wrong_values
+    return Objective(
+        scope="devices",
+        key=LOST_WRITES,
+        limit=0,
+        value=lost if devices else None,
+        samples=devices + audit.values,
+        met=bool(devices) and not lost,
+        sentence=_audit_sentence(audit),
+    )
+
+
+def _audit_sentence(audit: Audit) -> str:
+    devices = _count(audit.devices)
+    if not audit.devices:
+        return f"none of {_count(audit.unread)} devices could be read back at the end"
+    unread = f"; {_count(audit.unread)} more gave no right answer" if audit.unread else ""
+    if audit.lost_devices or audit.wrong_values:
+        values = (
+            f", and of {_count(audit.values)} values {_count(audit.wrong_values)} "
+            "none that was sent last"
+            if audit.values
+            else ""
+        )
+        return (
+            f"of {devices} devices read back at the end {_count(audit.lost_devices)} were lost"
+            f"{values} (for example: {audit.examples[0]}){unread}"
+        )
+    if not audit.are_values_known:
+        values = "are there; their values are not known, since a worker was lost"
+    else:
+        values = f"and their {_count(audit.values)} values are what users sent last"
+    return f"all {devices} devices read back at the end {values}{unread}"
 
 
 def _generator_rule(found: RunFigures, objectives: Objectives) -> Rule:

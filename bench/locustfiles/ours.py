@@ -15,17 +15,16 @@ class OneDeviceUser(locustfile.NoticeUser):
     """Everybody registers the same id, and writes draw it from a pool that holds nothing else.
 
     It gets there before any answer: a write that finds the pool empty registers an id of its own.
-    The pool takes an id once, so the suite's own `register` cannot be called twice with it.
+    It has no number, so that the suite's own end of the run neither reads it back nor deletes it.
     """
 
     abstract = True
 
     def on_start(self) -> None:
-        """Register the device; the suite's own end of the run deletes it."""
-        devices = self.shared.devices
-        if not devices:
-            devices.note(DEVICE_ID)
-            devices.confirm(DEVICE_ID)
+        """Register the device."""
+        pool = self.shared.devices.pool
+        if not pool:
+            pool.add(DEVICE_ID)
         self.send(contract.register(DEVICE_ID))
 
 

@@ -135,7 +135,7 @@ class _Turn:
         )
         settings = self._settings
         last_s = settings.connect_timeout_s + settings.answer_timeout_s
-        last_s += settings.cleanup_timeout_s
+        last_s += 2 * settings.cleanup_timeout_s  # devices are read back, then deleted
         try:
             began = time.monotonic()
             latest, next_look = began + planned_s + last_s + MARGIN_S, began

@@ -8,15 +8,15 @@ from msgspec import Struct
 
 from harness.report.material import Material
 from harness.report.wording import NONE, clock, count, number, percent, time_ms
-from harness.runfolder import Figures
+from harness.runfolder import LOST_WRITES, Figures
 
 MEANINGS = {
     "pass": "the run is valid and met every objective",
     "fail": "the run is valid and missed objectives",
     "invalid": "the measurement cannot be believed",
 }
-KEYS = {"requests_per_s": "rate", "fail_ratio": "failures"}
-LIMITS = {"requests_per_s": ("≥", "/s"), "fail_ratio": ("≤", "%")}
+KEYS = {"requests_per_s": "rate", "fail_ratio": "failures", LOST_WRITES: "lost writes"}
+LIMITS = {"requests_per_s": ("≥", "/s"), "fail_ratio": ("≤", "%"), LOST_WRITES: ("≤", "")}
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -107,14 +107,16 @@ def objectives(material: Material) -> Table:
         scale = 100 if unit == "%" else 1
         value = NONE if each.value is None else number(each.value * scale)
         name = KEYS.get(each.key, each.key.removesuffix("_ms"))
-        limit = f"{sign} {number(each.limit * scale)} {unit}"
+        limit = f"{sign} {number(each.limit * scale)} {unit}".rstrip()
         marks.append("met" if each.met else "missed")
         unit = unit if each.value is not None else ""
-        rows.append([each.scope, name, limit, f"{value} {unit}", count(each.samples), marks[-1]])
+        measured = f"{value} {unit}".rstrip()
+        rows.append([each.scope, name, limit, measured, count(each.samples), marks[-1]])
     return Table(
         id="objectives",
         title="Objectives",
-        note="Times and rates are of the steady state, failures of the whole run.",
+        note="Times and rates are of the steady state, failures of the whole run; lost writes are "
+        "those that reading devices back at the end has found.",
         headings=("of", "what", "objective", "measured", "samples", "result"),
         rows=rows,
         numbers=(2, 3, 4),

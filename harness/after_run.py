@@ -1,0 +1,78 @@
+"""`python -m harness cleanup`: deletes what a run has left on its server, whoever died of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from harness import ConfigurationError, gate
+from harness.cleanup import identified, sweep
+from harness.guard import check_host
+from harness.ledger import LEDGER, Ledger, LedgerHeldError, read_left
+from harness.master import GONE_AFTER_S
+from harness.origin import Origin
+from harness.result import checked_manifest, readable
+from harness.runfolder import ENDING, Manifest
+from harness.settings import Settings, redacted
+
+SIGNS_OF_LIFE = (LEDGER, "timeline.csv")
+
+
+def clean_up(folder: Path, settings: Settings) -> int:
+    """Delete the devices of a run that its ledger does not know to be gone; say what came of it.
+
+    Args:
+        folder: of the run, results/RUN_ID.
+        settings: of this process; a HOST that is that of the run brings its credentials along.
+
+    Returns:
+        The exit code: 0 when nothing is left, 1 when something is.
+
+    Raises:
+        ConfigurationError: it is no folder of a run, the run goes on, or its host is refused or
+            silent.
+    """
+    manifest = checked_manifest(folder)
+    if not (folder / LEDGER).exists():
+        raise ConfigurationError(f"{folder} has no {LEDGER}: the run never began to load its host")
+    is_same = redacted(settings.host) == manifest.host
+    host = check_host(settings.host if is_same else manifest.host, settings.allowed_hosts)
+    try:
+        ledger = Ledger(folder)
+    except LedgerHeldError:
+        raise ConfigurationError(
+            f"the run in {folder} goes on, or is being cleaned up; wait for its end"
+        ) from None
+    with ledger, readable(folder, LEDGER):
+        left = identified(manifest.seed, read_left(folder))
+        if not left:
+            print("nothing is left of this run")
+            return 0
+        gate.check_target(host, settings)
+        ended_s = _ended_s(folder, manifest, settings)
+        swept = sweep(Origin(host, settings), left, left.keys(), ended_s, ledger, settings)
+    remaining = len(left) - len(swept.deleted) - len(swept.absent)
+    print(
+        f"devices: {len(swept.deleted)} deleted, {len(swept.absent)} were not there, "
+        f"{remaining} left behind"
+    )
+    if remaining:
+        print("run it again to go on; CLEANUP_TIMEOUT_S and CLEANUP_PER_S say how much it may do")
+    return 1 if remaining else 0
+
+
+def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
+    """Return from when on nothing of the run can be under way, in seconds of `time.monotonic`.
+
+    Workers whose master was killed stop by themselves after a while; that is waited for.
+    """
+    if (folder / ENDING).exists():
+        return time.monotonic()
+    files = [folder / name for name in SIGNS_OF_LIFE if (folder / name).exists()]
+    ago_s = time.time() - max(path.stat().st_mtime for path in files)
+    if manifest.workers and ago_s < GONE_AFTER_S:
+        wait_s = min(GONE_AFTER_S, GONE_AFTER_S - ago_s)
+        print(f"waiting {wait_s:.0f} s until the workers of this run have stopped", flush=True)
+        time.sleep(wait_s)
+        ago_s += wait_s
+    return time.monotonic() - ago_s + settings.connect_timeout_s + settings.answer_timeout_s

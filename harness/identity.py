@@ -1,0 +1,83 @@
+"""What a process of a run is made of: two that differ would not put the same load on a server."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+from locust import User
+
+from msgspec import Struct
+
+from harness import __version__, data, runfolder
+from harness.settings import PROJECT_DIR, Settings
+
+SHOWN = 8
+WORKLOAD_SETTINGS = (
+    *("http_client", "vary_data", "alarm_fields", "accept_gzip"),
+    *("connect_timeout_s", "answer_timeout_s", "device_pool_limit", "audit_sample"),
+)
+
+
+class Identity(Struct, frozen=True):
+    """Suite and its code, locust, the data that are sent, the mix of tasks, and some settings.
+
+    Each is a text that another process can be told; `facts` has their names in an order in which
+    the first difference explains those behind it.
+    """
+
+    facts: dict[str, str]
+
+    def difference(self, other: Identity) -> str | None:
+        """Say in what another process differs from this one; None when it does not."""
+        for name in (*self.facts, *other.facts):
+            mine, theirs = self.facts.get(name, "unknown"), other.facts.get(name, "unknown")
+            if mine != theirs:
+                return f"its {name} is {theirs}, the master's {mine}"
+        return None
+
+
+def own(settings: Settings, user_classes: Iterable[type[User]]) -> Identity:
+    """Return that of this process."""
+    facts = {
+        "locust": version("locust"),
+        "suite": f"{__version__} (code {_code()})",
+        "data": _data(settings),
+        "task mix": _mix(user_classes),
+    }
+    for name in WORKLOAD_SETTINGS:
+        value = getattr(settings, name)
+        shown = ",".join(value) if isinstance(value, tuple) else value
+        facts[name.upper()] = f"{int(shown) if isinstance(shown, bool) else shown}"
+    return Identity(facts)
+
+
+def _code() -> str:
+    folders = (PROJECT_DIR / "harness", PROJECT_DIR / "tasks")
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+        digest.update(path.relative_to(PROJECT_DIR).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return digest.hexdigest()[:SHOWN]
+
+
+def _data(settings: Settings) -> str:
+    if not settings.vary_data:
+        return "the seed's words"
+    return runfolder.data_hash(data.files_in(settings.data_dir))[:SHOWN]
+
+
+def _mix(user_classes: Iterable[type[User]]) -> str:
+    mixes = (
+        f"{user.__name__}({', '.join(f'{task} {count}' for task, count in _weights(user))})"
+        for user in user_classes
+    )
+    return "; ".join(sorted(mixes))
+
+
+def _weights(user: type[User]) -> list[tuple[str, int]]:
+    tasks: list[Any] = user.tasks
+    return sorted(Counter(task.__name__ for task in tasks).items())

@@ -1,0 +1,92 @@
+"""What the master and its workers say to each other, besides what locust lets them say.
+
+A worker says hello when it is there, asks for numbers for its devices, and says with each of its
+reports which devices it has registered. The master refuses a worker that would not do what the
+others do, reserves numbers, passes devices on, and at the end asks for a last word.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from harness.devices import Handover
+from harness.ledger import Ranges
+from harness.runfolder import ConnectionCounts
+
+HELLO = "notice_load.hello"
+REFUSED = "notice_load.refused"
+RESERVE = "notice_load.reserve"
+RESERVED = "notice_load.reserved"
+DEVICES = "notice_load.devices"
+FINISH = "notice_load.finish"
+FINISHED = "notice_load.finished"
+
+MEASURED = "notice_load"
+REGISTERED = "notice_load.registered"
+"""Keys of what rides on locust's own reports of a worker."""
+
+
+class Refused(Struct, frozen=True):
+    """A worker may not take part; `reason` says why in a sentence."""
+
+    reason: str
+
+
+class Reservation(Struct, frozen=True):
+    """Asks that numbers of a worker's devices be reserved for a run; the answer is the same."""
+
+    run: str
+    first: int
+    last: int
+
+
+class Registered(Struct, frozen=True):
+    """Devices that a worker has registered since its last report."""
+
+    run: str
+    numbers: Ranges
+
+
+class Known(Struct, frozen=True):
+    """Devices of the others, as (worker, first number, last number)."""
+
+    run: str
+    devices: list[tuple[int, int, int]]
+
+
+class Finish(Struct, frozen=True):
+    """Asks a worker to stop its users of a run, and for a last word."""
+
+    run: str
+
+
+class Finished(Struct, frozen=True):
+    """A worker's last word: its users have stopped, and all that they did has been reported.
+
+    `run` is empty and `devices` None when it never had users.
+    """
+
+    run: str = ""
+    devices: Handover | None = None
+    connections: ConnectionCounts = ConnectionCounts()
+
+
+T = TypeVar("T")
+
+
+def packed(message: Struct) -> dict[str, Any]:
+    """Return what locust can send."""
+    content: dict[str, Any] = msgspec.to_builtins(message, builtin_types=(bytes,))
+    return content
+
+
+def unpacked(content: Any, kind: type[T]) -> T:
+    """Return what was sent.
+
+    Raises:
+        msgspec.ValidationError: it was something else.
+    """
+    return msgspec.convert(content, kind)

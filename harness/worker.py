@@ -1,0 +1,181 @@
+"""A worker's side of a distributed run: what it says to the master, and does when told."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.runners import WorkerRunner
+
+import msgspec
+
+from harness import ConfigurationError, messages, stopping
+from harness.devices import Devices
+from harness.gate import exit_on_wrong_configuration
+from harness.identity import Identity
+from harness.messages import Finish, Finished, Known, Refused, Registered, Reservation
+from harness.meter import Meter
+from harness.runfolder import ConnectionCounts
+from harness.settings import Settings
+
+SILENCE_S = 15.0
+"""A worker that hears nothing of its master for so long stops: nobody else could stop it."""
+WATCH_S = 0.5
+LEARNT_AT_ONCE = 500
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Follows a master, through one run or many."""
+
+    def __init__(self, runner: WorkerRunner, identity: Identity) -> None:
+        """Say hello and begin to listen.
+
+        Args:
+            runner: locust's.
+            identity: what this process is like.
+        """
+        self._runner = runner
+        self._identity = identity
+        self._run = ""
+        self._devices: Devices | None = None
+        self._meter: Meter | None = None
+        self._last_word: Finished | None = None
+        self._is_finishing = False
+        runner.register_message(messages.REFUSED, self._on_refused)
+        runner.register_message(messages.RESERVED, self._on_reserved)
+        runner.register_message(messages.DEVICES, self._on_devices, concurrent=True)
+        runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
+        # Added after locust's own, so called before it: first the report, then the goodbye.
+        runner.environment.events.quitting.add_listener(self._on_quitting)
+        runner.greenlet.spawn(self._watch_master)
+        self._say_hello()
+
+    @property
+    def index(self) -> int:
+        """Which of the workers this is, from 0 on; the master says so."""
+        return self._runner.worker_index
+
+    # What the lifecycle tells.
+
+    def begin(self, environment: Environment, settings: Settings) -> Devices:
+        """Begin a run; return the devices of this process.
+
+        Raises:
+            ConfigurationError: the master's suite or data are others.
+        """
+        options = environment.parsed_options
+        assert options is not None
+        masters = messages.unpacked(getattr(options, "identity", {"facts": {}}), Identity)
+        if difference := masters.difference(self._identity):
+            self._say_hello()  # so that it is refused by name there too
+            raise ConfigurationError(
+                f"this worker cannot take part: {difference}; use the same files for all"
+            )
+        if self._meter is not None:
+            self._meter.stop()
+        self._run, self._last_word = options.run_key, None
+        self._meter = Meter(environment)
+        self._devices = Devices(
+            options.seed,
+            self.index,
+            ask=self._ask,
+            limit=settings.device_pool_limit,
+            sample=settings.audit_sample,
+        )
+        return self._devices
+
+    def report(self, data: dict[str, Any]) -> None:
+        """Put what this worker measured and registered into a report of locust's."""
+        if self._meter is None or self._devices is None:
+            return
+        report = msgspec.structs.replace(self._meter.taken(), sent_s=time.time())
+        data[messages.MEASURED] = messages.packed(report)
+        data[messages.REGISTERED] = messages.packed(Registered(self._run, self._devices.untold()))
+
+    def finish(self, connections: ConnectionCounts) -> None:
+        """Say the last word of a run, after the last report."""
+        if self._meter is not None:
+            self._meter.stop()
+        last: dict[str, Any] = {}
+        runner = self._runner
+        runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
+        runner.send_message("stats", last)
+        handover = self._devices.handover() if self._devices is not None else None
+        self._last_word = Finished(self._run, handover, connections)
+        runner.send_message(messages.FINISHED, messages.packed(self._last_word))
+
+    # What the master and locust tell.
+
+    def _on_refused(self, msg: Any, **_: object) -> None:
+        with exit_on_wrong_configuration():
+            raise ConfigurationError(messages.unpacked(msg.data, Refused).reason)
+
+    def _on_reserved(self, msg: Any, **_: object) -> None:
+        reservation = messages.unpacked(msg.data, Reservation)
+        if self._devices is not None and reservation.run == self._run:
+            self._devices.numbers.reserved(reservation.last)
+
+    def _on_devices(self, msg: Any, **_: object) -> None:
+        """Learn of them, and let the users have their turn in between."""
+        known, devices = messages.unpacked(msg.data, Known), self._devices
+        if devices is None or known.run != self._run:
+            return
+        for worker, first, last in known.devices:
+            for start in range(first, last + 1, LEARNT_AT_ONCE):
+                devices.learn(worker, start, min(last, start + LEARNT_AT_ONCE - 1))
+                gevent.sleep(0)
+
+    def _on_finish(self, msg: Any, **_: object) -> None:
+        """Stop the users, and say so even when there were none, or when it was said already."""
+        run = messages.unpacked(msg.data, Finish).run
+        if run != self._run:
+            self._runner.send_message(messages.FINISHED, messages.packed(Finished(run)))
+            return
+        if self._is_finishing:
+            return
+        self._is_finishing = True
+        try:
+            if self._last_word is None:
+                self._runner.stop()
+            if self._last_word is None:
+                self.finish(ConnectionCounts())
+            else:
+                self._runner.send_message(messages.FINISHED, messages.packed(self._last_word))
+        finally:
+            self._is_finishing = False
+
+    def _on_quitting(self, **_: object) -> None:
+        """Finish before this worker says goodbye: the master forgets whoever has said it."""
+        stopping.take_no_users(self._runner)
+        self._runner.stop()
+
+    # What follows from it.
+
+    def _say_hello(self) -> None:
+        self._runner.send_message(messages.HELLO, messages.packed(self._identity))
+
+    def _ask(self, first: int, last: int) -> None:
+        try:
+            wanted = Reservation(self._run, first, last)
+            self._runner.send_message(messages.RESERVE, messages.packed(wanted))
+        except RPCError as error:
+            logger.error(f"numbers for devices cannot be asked for: {error}")  # comes again
+
+    def _watch_master(self) -> None:
+        """End this process when its users would load a server that nobody watches any more."""
+        while True:
+            gevent.sleep(WATCH_S)
+            heard_s = self._runner.last_heartbeat_timestamp
+            if self._runner.user_count and heard_s and time.time() > heard_s + SILENCE_S:
+                text = f"no word of the master for {SILENCE_S:g} s: this worker stops"
+                print(f"error: {text}", file=sys.stderr, flush=True)
+                self._runner.environment.process_exit_code = 3
+                self._runner.quit()
+                return
