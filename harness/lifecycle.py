@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.event import Event
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.event import Events
@@ -95,6 +96,7 @@ class Lifecycle:
         self.master: Master | None = None
         self.worker: Worker | None = None
         self.master_port = gate.MasterPort()
+        self.is_ready = Event()
 
     @gate.configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
@@ -114,6 +116,7 @@ class Lifecycle:
         own = identity.own(self.settings, environment.user_classes)
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(runner, own)
+            self.is_ready.set()
             return
         if options.headless:
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
@@ -142,9 +145,14 @@ class Lifecycle:
             live.install(web_ui, self._look, options.web_base_path)
         if isinstance(runner, MasterRunner):
             self.master = Master(runner, own)
+        self.is_ready.set()
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
-        """Open a run: seed, words and pool in every process, the record where the run is led."""
+        """Open a run: seed, words and pool in every process, the record where the run is led.
+
+        A worker that comes late may be given users before locust says `init` to it.
+        """
+        self.is_ready.wait()
         options = _options(environment)
         if self.worker is not None:
             with gate.exit_on_wrong_configuration():
@@ -190,7 +198,7 @@ class Lifecycle:
 
         settings = self.settings
         limit, sample = settings.device_pool_limit, settings.audit_sample
-        devices = Devices(seed, ask=reserve, limit=limit, sample=sample)
+        devices = Devices(seed, ask=reserve, at_once=1, limit=limit, sample=sample)
         return devices
 
     def on_test_stopping(self, environment: Environment, **_: object) -> None:
@@ -218,12 +226,7 @@ class Lifecycle:
             handovers = [shared_in(environment).devices.handover()]
             connections, lost_workers = _connections(environment), 0
         counts, audit = cleanup.conclude(
-            environment.host or "",
-            recorder.manifest.seed,
-            handovers,
-            ledger,
-            self.settings,
-            is_all_known=not lost_workers,
+            environment.host or "", recorder.manifest.seed, handovers, ledger, self.settings
         )
         if recorder is not self.recorder:
             return

@@ -53,6 +53,12 @@ class NoticeServer:
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
 
+    @property
+    def workload(self) -> int:
+        """How many requests users sent: neither the look before the start, nor what came after."""
+        after = sum(self.seen[method, "/accounts/device"] for method in ("GET", "DELETE"))
+        return sum(self.seen.values()) - after - 1
+
     def stop(self) -> None:
         """Go away: close the listening socket and every connection."""
         self._server.stop(timeout=0)
@@ -101,7 +107,7 @@ class NoticeServer:
         if url.path == "/notice/all":
             return self._page(query)
         if url.path == "/accounts/device":
-            return self._device(method, json.loads(body))
+            return self._device(method, json.loads(body) if body else query)
         return 404, {"detail": "Not found."}
 
     def _page(self, query: dict[str, str]) -> tuple[int, object]:
@@ -124,6 +130,8 @@ class NoticeServer:
             return 201, self.devices[device_id]
         if device_id not in self.devices:
             return 404, {"detail": "Not found."}
+        if method == "GET":
+            return 200, self.devices[device_id]
         if method == "DELETE":
             del self.devices[device_id]
             return 204, None
