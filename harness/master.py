@@ -21,7 +21,7 @@ from harness.messages import Finish, Finished, Known, Refused, Registered, Reser
 from harness.runfolder import ConnectionCounts
 from harness.worker import SILENCE_S
 
-HELLO_PATIENCE_S = 5.0
+HELLO_PATIENCE_S = 15.0
 PASS_ON_EVERY_S = 1.0
 MOST_AT_ONCE = 1000
 FINISH_AGAIN_S = 1.0

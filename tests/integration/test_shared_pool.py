@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,17 @@ class Parts:
                     written[int(writer)].add(owner[id_])
         return dict(written)
 
+    def wait(self, true: Callable[[], object], what: str) -> None:
+        """Wait until something is true; say why it cannot become so when a process has ended."""
+
+        def is_true() -> bool:
+            for process in self.started:
+                if process.poll() is not None:
+                    pytest.fail(f"not yet: {what}; but one has ended: {process.communicate()}")
+            return bool(true())
+
+        wait_until(is_true, what)
+
     def end(self, process: Process) -> Finished:
         return self.commands.finish(process)
 
@@ -100,9 +111,9 @@ def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts
     for _ in range(2):
         parts.worker()
     master = parts.master(20, 2, "--run-time=16s")
-    wait_until(lambda: parts.writes().get(0) == parts.writes().get(1) == {0, 1}, "they share")
+    parts.wait(lambda: parts.writes().get(0) == parts.writes().get(1) == {0, 1}, "they share")
     parts.worker()
-    wait_until(lambda: parts.writes().get(2, set()) >= {0, 1, 2}, "the late one shares too")
+    parts.wait(lambda: parts.writes().get(2, set()) >= {0, 1, 2}, "the late one shares too")
     run = parts.end(master)
     assert run.faults == [], run.stdout + run.stderr
     assert broken_rules(run) == [], run.stdout
@@ -118,7 +129,7 @@ def test_a_worker_killed_in_mid_run_leaves_its_devices_to_the_others(parts, noti
     workers = [parts.worker() for _ in range(3)]
     master = parts.master(30, 3, "--run-time=14s", "--enable-rebalancing")
     everybody = {0, 1, 2}
-    wait_until(
+    parts.wait(
         lambda: all(parts.writes().get(each) == everybody for each in everybody), "they share"
     )
     registered = len(notice_server.devices)
@@ -144,7 +155,7 @@ def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
     parts.commands.objectives.write_text("[total]\np95_ms = 500\n[generator]\nlag_ms = 10000\n")
     workers = [parts.worker(ALLOW_WORKER_LOSS="1") for _ in range(2)]
     master = parts.master(20, 2, "--run-time=12s", ALLOW_WORKER_LOSS="1")
-    wait_until(lambda: notice_server.seen["PUT", "/accounts/device"] > 500, "a steady state")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 500, "a steady state")
     workers[0].kill()
     run = parts.end(master)
     assert (run.exit_code, run.summary["verdict"]) == (0, "pass"), run.stdout
@@ -158,7 +169,7 @@ def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
 def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notice_server):
     workers = [parts.worker() for _ in range(3)]
     master = parts.master(40, 3, "--run-time=60s")
-    wait_until(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     for process in (master, *workers):
         process.kill()
     for process in (master, *workers):
@@ -176,7 +187,7 @@ def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notic
 def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server):
     workers = [parts.worker() for _ in range(2)]
     master = parts.master(20, 2, "--run-time=120s")
-    wait_until(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     master.kill()
     master.communicate()
     for worker in workers:
@@ -195,7 +206,7 @@ def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server)
 def test_a_cleanup_during_the_run_is_refused(parts, notice_server):
     parts.worker()
     master = parts.master(5, 1, "--run-time=30s")
-    wait_until(lambda: notice_server.seen["PUT", "/accounts/device"] > 20, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 20, "the run is under way")
     done = parts.commands.harness("cleanup", str(parts.commands.results / "run"))
     assert done.exit_code == 2
     assert done.stderr.endswith("goes on, or is being cleaned up; wait for its end\n")
@@ -253,7 +264,7 @@ class NoticeUser(locustfile.NoticeUser):
 def test_a_late_worker_with_other_data_does_not_harm_the_run(parts, notice_server):
     parts.worker()
     master = parts.master(10, 1, "--run-time=12s")
-    wait_until(lambda: notice_server.seen["PUT", "/accounts/device"] > 50, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 50, "the run is under way")
     refused = parts.end(parts.worker(VARY_DATA="1"))
     run = parts.end(master)
     assert refused.exit_code == 2, refused.stderr
