@@ -136,8 +136,6 @@ class NoticeServer:
             return 201, self.devices[device_id]
         if device_id not in self.devices:
             return 404, {"detail": "Not found."}
-        if method == "GET":
-            return 200, self.devices[device_id]
         if method == "DELETE":
             del self.devices[device_id]
             return 204, None
