@@ -119,6 +119,7 @@ class Lifecycle:
             self.is_ready.set()
             return
         if options.headless:
+            environment.process_exit_code = 3  # should no run begin
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
             stopping.interrupt_between_turns(signal.SIGTERM)
         self.wanted = objectives.load(self.settings.slo_file)
@@ -281,6 +282,8 @@ class Lifecycle:
 
     def on_quitting(self, environment: Environment, **_: object) -> None:
         """Close the run before locust asks for the exit code; after Ctrl-C it is still open."""
+        if self.worker is None and self.latest is None and _options(environment).headless:
+            print("stopped before the run began", file=sys.stderr)
         if self.recorder is not None and environment.runner is not None:
             environment.runner.stop()
 

@@ -21,7 +21,7 @@ from harness.messages import Finish, Finished, Known, Refused, Registered, Reser
 from harness.runfolder import ConnectionCounts
 from harness.worker import SILENCE_S
 
-HELLO_PATIENCE_S = 15.0
+HELLO_PATIENCE_S = 5.0
 PASS_ON_EVERY_S = 1.0
 MOST_AT_ONCE = 1000
 FINISH_AGAIN_S = 1.0
@@ -84,6 +84,7 @@ class Master:
         runner.register_message(messages.FINISHED, self._on_finished)
         runner.environment.dispatcher_class = stopping.dispatcher(lambda: self._is_stopping)
         stopping.refuse_starts(runner, lambda: self._is_stopping, self._sort_out)
+        runner.send_message(messages.HELLO)  # one that was earlier has said so to nobody
 
     # What the lifecycle tells.
 
