@@ -97,10 +97,12 @@ class Lifecycle:
         self.worker: Worker | None = None
         self.master_port = gate.MasterPort()
         self.is_ready = Event()
+        self.task_mix = ""
 
     @gate.configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
         """Add the suite's options; keep locust's ports on this machine unless told otherwise."""
+        self.task_mix = self.task_mix or identity.task_mix()
         command_line.add(parser, self.settings)
         self.master_port.check_when_parsed(parser)
 
@@ -113,7 +115,7 @@ class Lifecycle:
         stopping.interrupt_between_turns(signal.SIGINT)
         if self.settings.vary_data:
             self.vocabulary = load_vocabulary(self.settings.data_dir)
-        own = identity.own(self.settings, environment.user_classes)
+        own = identity.own(self.settings, self.task_mix)
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(runner, own)
             self.is_ready.set()
