@@ -46,7 +46,8 @@ ui: $(VENV)/run.stamp ## locust's web UI on http://127.0.0.1:8089 (PORT= for ano
 
 distributed: WORKERS ?= 2
 distributed: $(VENV)/run.stamp ## a headless run by a master and WORKERS=2 local processes
-	@$(BIN)/python -m harness run --workers $(WORKERS) $(RUN_OPTIONS)
+	@$(BIN)/python -m harness run --workers $(WORKERS) $(if $(REBALANCE),--enable-rebalancing) \
+		$(RUN_OPTIONS)
 
 cleanup: $(VENV)/run.stamp ## delete what a run has left on its server: RUN=results/RUN_ID
 	@$(BIN)/python -m harness cleanup $(if $(RUN),'$(RUN)')
