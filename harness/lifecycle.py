@@ -82,10 +82,15 @@ def install(events: Events) -> None:
 
 
 class Finished(Struct, frozen=True):
-    """A worker's last word: its users have stopped, and all that they did has been reported."""
+    """A worker's last word: its users have stopped, and all that they did has been reported.
+
+    `reports` says in how many reports, and `run` of which run.
+    """
 
     devices: DeviceCounts = DeviceCounts()
     connections: ConnectionCounts = ConnectionCounts()
+    run: str = ""
+    reports: int = 0
 
     def __add__(self, other: Finished) -> Finished:
         """Add what another worker said."""
@@ -186,7 +191,7 @@ class Lifecycle:
         if isinstance(runner, WorkerRunner):
             if self.meter is not None:
                 self.meter.stop()
-            self.meter = Meter(environment)
+            self.meter = Meter(environment, options.run_id)
         share(environment, Shared(self.settings, vocabulary, options.seed, worker_index))
         if not isinstance(runner, WorkerRunner):
             self.reported = {}
@@ -196,6 +201,7 @@ class Lifecycle:
             with gate.exit_on_wrong_configuration():
                 self.recorder = Recorder(environment, self.settings, self.wanted, time.time())
                 self.latest = self.recorder
+            options.run_id = self.recorder.folder.name  # the workers are told
             if options.headless and options.only_summary:
                 self.progress = gevent.spawn(
                     terminal.show_progress, environment, options.run_time, sys.stderr
@@ -276,9 +282,9 @@ class Lifecycle:
         """
         if self.recorder is not None and REPORT in data:
             report = msgspec.convert(data[REPORT], Report)
-            if report.intervals and not self.stopping:
+            is_new = self.recorder.take(report, client_id)
+            if is_new and report.intervals and not self.stopping:
                 self.took_part.add(client_id)
-            self.recorder.take(report, client_id)
 
     def on_reset_stats(self, **_: object) -> None:
         """Note that locust forgot what it had counted."""
@@ -319,7 +325,10 @@ class Lifecycle:
 
     def on_finished_message(self, msg: Any, **_: object) -> None:
         """Take down what a worker did with its devices and connections."""
-        self.reported.setdefault(msg.node_id, msgspec.convert(msg.data, Finished))
+        ended = msgspec.convert(msg.data, Finished)
+        self.reported.setdefault(msg.node_id, ended)
+        if self.recorder is not None:
+            self.recorder.end(msg.node_id, ended.run, ended.reports)
 
     def _look(self, runner: Runner) -> live.Look:
         """Show the run that goes on, or the last one; a worker that has reported is not lost."""
@@ -345,6 +354,9 @@ class Lifecycle:
         last: dict[str, Any] = {}
         runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
         runner.send_message("stats", last)
+        if self.meter is not None:
+            ended = msgspec.structs.replace(ended, run=self.meter.run, reports=self.meter.reports)
+        self.meter = None  # it has nothing to tell after its last word
         runner.send_message(FINISHED, msgspec.to_builtins(ended))
         self.finished = True
 

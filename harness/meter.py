@@ -13,6 +13,8 @@ from typing import NamedTuple
 import gevent
 from locust.env import Environment
 
+import msgspec
+
 from harness import histograms
 from harness.health import Watch
 from harness.statistics import Statistics
@@ -24,12 +26,17 @@ TICK_S = 0.25
 class Meter:
     """Listens to one run of this process until stopped.
 
+    Attributes:
+        run: its name, which stands in each report.
+        reports: how many were taken.
+
     Response times are kept as they are for the second that goes on; one that is over becomes a
     histogram an endpoint, and between two of these the users have their turn.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, run: str = "") -> None:
         """Begin to listen."""
+        self.run, self.reports = run, 0
         self._events = environment.events
         self._statistics = Statistics(environment)
         self._is_stopped = False
@@ -60,7 +67,9 @@ class Meter:
         report, self._report = self._report, Report([], [], [])
         report.failures.extend(self._failures.values())
         self._failures.clear()
-        return report
+        self.reports += 1
+        until = self._over[0].second if self._over else self._second.number
+        return msgspec.structs.replace(report, until=until, run=self.run, number=self.reports)
 
     def _on_request(
         self,

@@ -83,14 +83,21 @@ class Health(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What a process learned since its last report.
+    """What a process learned since its last report; times are by its own clock.
 
-    `sent_s` is when a worker sent it, by its own clock, in seconds since the epoch.
+    Attributes:
+        until: the first second of which more may follow, since the epoch.
+        run: the name of the run that it is of; empty when there is but one process.
+        number: of this process's reports of the run, from 1 on.
+        sent_s: when a worker sent it, in seconds since the epoch.
     """
 
     intervals: list[Interval] = []
     failures: list[Failure] = []
     health: list[Health] = []
+    until: int = 0
+    run: str = ""
+    number: int = 0
     sent_s: float | None = None
 
 
