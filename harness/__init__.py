@@ -4,7 +4,7 @@ Nine floors, each importing only from those below it:
 
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`, `processes`, `tomlfile`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
-  `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
+  `stopping`, `healing`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
 * second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`, `arrivals`
 * third: `user`, `cleanup`, `meter`, `verdict`, `standing`, `gate`
 * fourth: `result`

@@ -36,6 +36,7 @@ from harness import (
     drawing,
     garbage,
     gate,
+    healing,
     live,
     login,
     objectives,
@@ -167,6 +168,7 @@ class Lifecycle:
             environment.events.worker_connect.add_listener(self.on_worker_connect)
             environment.dispatcher_class = stopping.dispatcher(lambda: self.stopping)
             stopping.refuse_starts(runner, lambda: self.stopping)
+            healing.heal_by_heartbeats(runner)
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
         """Open a run: seed, words and pool in every process, the record where the run is led."""
