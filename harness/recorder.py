@@ -137,6 +137,7 @@ class Recorder:
         for health in report.health:
             second = max(min(health.second, now), free)
             self._pending[second].health.append(health)
+            self._pending[second].users_of[worker] = health.users
             free = second + 1
         for failure in report.failures:
             key = failure.method, failure.name, failure.error
@@ -258,6 +259,8 @@ class Recorder:
             pending = self._pending.pop(second, None) or _Pending()
             users, target = self._users.pop(second, self._users_before)
             self._users_before = users, target
+            if self.meter is None and pending.users_of:  # the master knows nothing of a silent one
+                users = sum(pending.users_of.values())
             row = pending.row(second, users, target)
             self._files.append(row, pending.all_of, pending.failed_of)
             self.running.add(row, pending.sums())
@@ -286,6 +289,7 @@ class _Pending:
         self.all_of: dict[Key, HdrHistogram] = {}
         self.failed_of: dict[Key, HdrHistogram] = {}
         self.health: list[Health] = []
+        self.users_of: dict[str, int] = {}
 
     def add(self, interval: Interval) -> None:
         key = interval.method, interval.name

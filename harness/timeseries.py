@@ -75,11 +75,13 @@ class Health(Struct, frozen=True):
         second: seconds since the epoch, whole.
         cpu_percent: of one core.
         lag_ms: how late its event loop was at worst, of 50 looks.
+        users: running in it at the end of the second.
     """
 
     second: int
     cpu_percent: float
     lag_ms: float
+    users: int = 0
 
 
 class Report(Struct, frozen=True):
@@ -106,7 +108,7 @@ class Second(Struct, frozen=True, kw_only=True):
 
     Attributes:
         second: seconds since the epoch, whole.
-        users: running at its end.
+        users: running at its end, in all processes that told.
         target_users: that there were to be; 0 when the run was being stopped.
         cpu_percent: of the busiest process, of one core; None when none told.
         lag_ms: the worst of the event loops; None when none told.

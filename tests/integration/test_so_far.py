@@ -186,6 +186,23 @@ def test_a_report_that_comes_twice_counts_once(recorder, hear) -> None:
     )
 
 
+def test_users_are_those_that_the_workers_tell_of(recorder, hear) -> None:
+    """Of a worker that it cannot reach the master counts none, or gives them to another."""
+    recorder.meter.stop()
+    recorder.meter = None
+    start = int(recorder.started_s)
+    hear(3)
+    for second, users in enumerate((20, 30)):
+        recorder._users[start + second] = 20, 40
+        for worker in ("one", "two"):
+            health = [Health(start + second, 1.0, 1.0, users)]
+            recorder.take(Report([], [], health, run=RUN, number=second + 1), worker)
+    recorder._users[start + 2] = 33, 40
+    recorder._write_until(start + 3)
+    rows = timeseries.read_timeline(recorder.folder)
+    assert [(row.users, row.target_users) for row in rows] == [(40, 40), (60, 40), (33, 40)]
+
+
 def test_at_the_end_nobody_is_waited_for(recorder, hear) -> None:
     hear(3)
     tell(recorder, "one", 1, 0, 1, 2, until=3)
