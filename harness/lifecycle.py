@@ -85,7 +85,7 @@ def install(events: Events) -> None:
 class Finished(Struct, frozen=True):
     """A worker's last word: its users have stopped, and all that they did has been reported.
 
-    `reports` says in how many reports, and `run` of which run.
+    `reports` says in how many reports, and `run` of which run; of none when it had no users.
     """
 
     devices: DeviceCounts = DeviceCounts()
@@ -327,10 +327,10 @@ class Lifecycle:
 
     def on_finished_message(self, msg: Any, **_: object) -> None:
         """Take down what a worker did with its devices and connections."""
-        ended = msgspec.convert(msg.data, Finished)
-        self.reported.setdefault(msg.node_id, ended)
-        if self.recorder is not None:
-            self.recorder.end(msg.node_id, ended.run, ended.reports)
+        ended, recorder = msgspec.convert(msg.data, Finished), self.recorder
+        if recorder is not None and ended.run in ("", recorder.folder.name):
+            self.reported.setdefault(msg.node_id, ended)
+            recorder.end(msg.node_id, ended.run, ended.reports)
 
     def _look(self, runner: Runner) -> live.Look:
         """Show the run that goes on, or the last one; a worker that has reported is not lost."""
