@@ -38,16 +38,16 @@ def networks() -> Iterator[Networks]:
 
 
 @pytest.fixture
-def target(networks: Networks) -> Iterator[NoticeServer]:
+def server(networks: Networks) -> Iterator[NoticeServer]:
     """Yield a server of this process that listens on the host `target`."""
     address = networks.address("target", "load")
-    server = NoticeServer(listener=networks.hosts["target"].listener(address))
-    yield server
-    server.stop()
+    listening = NoticeServer(listener=networks.hosts["target"].listener(address))
+    yield listening
+    listening.stop()
 
 
 def start(
-    commands: Commands, networks: Networks, target: NoticeServer, *options: str
+    commands: Commands, networks: Networks, server: NoticeServer, *options: str
 ) -> tuple[subprocess.Popen[str], Parts]:
     """Start a headless run; return (master, workers) when its first users are there."""
     address = networks.address("master", "control")
@@ -68,11 +68,11 @@ def start(
     master = commands.start(
         *(*command, "--headless", "--only-summary", "--seed=1"),
         *("--master", f"--master-bind-host={address}", "--expect-workers=2"),
-        *(f"--users={USERS}", f"--spawn-rate={USERS}", "--host", target.url, *options),
+        *(f"--users={USERS}", f"--spawn-rate={USERS}", "--host", server.url, *options),
         by=networks.hosts["master"].command,
         **env,
     )
-    wait_until(lambda: len(target.devices) > USERS / 4, "users come")
+    wait_until(lambda: len(server.devices) > USERS / 4, "users come")
     return master, workers
 
 
@@ -108,66 +108,66 @@ def check_that_each_request_stands_in_its_second(run: Finished, raw: Path) -> No
     assert so_far == len(times_s)
 
 
-def check_that_nothing_is_lost(run: Finished, target: NoticeServer, raw: Path) -> None:
+def check_that_nothing_is_lost(run: Finished, server: NoticeServer, raw: Path) -> None:
     assert broken(run) == set(), run.stdout + run.stderr
-    assert sum(run.requests.values()) == counted(target)
+    assert sum(run.requests.values()) == counted(server)
     check_that_each_request_stands_in_its_second(run, raw)
-    registered = len(target.ever_registered)
+    registered = len(server.ever_registered)
     counts = {"registered": registered, "deleted": registered, "left_behind": 0}
     assert run.summary["devices"] == counts
-    assert target.devices == {}
+    assert server.devices == {}
 
 
 def test_a_break_of_five_seconds_costs_nothing(
-    commands: Commands, networks: Networks, target: NoticeServer
+    commands: Commands, networks: Networks, server: NoticeServer
 ) -> None:
-    master, workers = start(commands, networks, target, "--run-time=20s")
+    master, workers = start(commands, networks, server, "--run-time=20s")
     time.sleep(3)
     networks.cut("one")
     time.sleep(5)
     networks.heal("one")
     run = finish(commands, master, workers)
-    check_that_nothing_is_lost(run, target, commands.folder)
-    assert len(target.ever_registered) == USERS, "no user was there twice"
+    check_that_nothing_is_lost(run, server, commands.folder)
+    assert len(server.ever_registered) == USERS, "no user was there twice"
     assert len(run.summary["steps"]) == 1, "all users were there all the time"
 
 
 def test_a_break_in_the_ramp_up_doubles_no_users_for_good(
-    commands: Commands, networks: Networks, target: NoticeServer
+    commands: Commands, networks: Networks, server: NoticeServer
 ) -> None:
     """Locust gives the users of the worker to the other one, and takes them back when it heals."""
-    master, workers = start(commands, networks, target, "--run-time=24s", "--spawn-rate=3")
+    master, workers = start(commands, networks, server, "--run-time=24s", "--spawn-rate=3")
     networks.cut("one")
     time.sleep(5)
     networks.heal("one")
     run = finish(commands, master, workers)
-    check_that_nothing_is_lost(run, target, commands.folder)
+    check_that_nothing_is_lost(run, server, commands.folder)
     *_, last = (row for row in timeseries.read_timeline(run.folder) if row.target_users)
     assert last.users == USERS
 
 
 def test_a_worker_that_stays_out_of_reach_is_declared_lost(
-    commands: Commands, networks: Networks, target: NoticeServer
+    commands: Commands, networks: Networks, server: NoticeServer
 ) -> None:
-    master, (one, two) = start(commands, networks, target, "--run-time=12s")
+    master, (one, two) = start(commands, networks, server, "--run-time=12s")
     time.sleep(3)
     networks.cut("one")
     run = finish(commands, master, [two])
     assert run.exit_code == 3
     assert "workers" in broken(run), run.stdout + run.stderr
     assert "lost workers: 1, and with them" in run.stdout
-    assert 0 < sum(run.requests.values()) < counted(target)
+    assert 0 < sum(run.requests.values()) < counted(server)
     wait_until(lambda: one.poll() is not None, "the lost worker ends too", 1.5 * SILENCE_S)
     commands.finish(one)
-    assert target.devices == {}, "it has cleaned up behind itself"
+    assert server.devices == {}, "it has cleaned up behind itself"
 
 
 @pytest.mark.parametrize("break_s", [1.0, 5.0])
 def test_a_break_over_the_end_of_a_run_costs_nothing_or_is_declared(
-    commands: Commands, networks: Networks, target: NoticeServer, break_s: float
+    commands: Commands, networks: Networks, server: NoticeServer, break_s: float
 ) -> None:
     """The master waits for a worker's last word, until it takes the worker for lost."""
-    master, workers = start(commands, networks, target, "--run-time=9s")
+    master, workers = start(commands, networks, server, "--run-time=9s")
     time.sleep(8.4)
     networks.cut("one")
     time.sleep(break_s)
@@ -178,17 +178,17 @@ def test_a_break_over_the_end_of_a_run_costs_nothing_or_is_declared(
         commands.finish(worker)
     if break_s > WAITED_FOR_S and broken(run):
         assert (run.exit_code, broken(run)) == (3, {"workers"}), run.stdout + run.stderr
-        assert sum(run.requests.values()) <= counted(target)
-        assert target.devices == {}
+        assert sum(run.requests.values()) <= counted(server)
+        assert server.devices == {}
     else:
-        check_that_nothing_is_lost(run, target, commands.folder)
+        check_that_nothing_is_lost(run, server, commands.folder)
 
 
 def test_what_a_reset_connection_loses_is_declared(
-    commands: Commands, networks: Networks, target: NoticeServer
+    commands: Commands, networks: Networks, server: NoticeServer
 ) -> None:
     """Reports are on their way when the connection ends; zmq makes another, and tells nobody."""
-    master, workers = start(commands, networks, target, "--run-time=20s")
+    master, workers = start(commands, networks, server, "--run-time=20s")
     time.sleep(2)
     networks.cut("one")
     time.sleep(7)
@@ -198,6 +198,6 @@ def test_what_a_reset_connection_loses_is_declared(
     run = finish(commands, master, workers)
     assert (run.exit_code, broken(run)) == (3, {"reports"}), run.stdout + run.stderr
     assert "- reports of workers that never arrived: " in run.stdout
-    assert 0 < sum(run.requests.values()) < counted(target)
-    assert len(target.ever_registered) == USERS
-    assert target.devices == {}
+    assert 0 < sum(run.requests.values()) < counted(server)
+    assert len(server.ever_registered) == USERS
+    assert server.devices == {}
