@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
 
 # What gets a pytest of its own: a file that starts real processes, a folder of other tests.
-SUITE = $(wildcard tests/integration/test_*.py tests/browser/test_*.py) \
+SUITE = $(filter-out $(EXCEPT), $(wildcard tests/integration/test_*.py tests/browser/test_*.py)) \
 	tests/unit tests/session tests/tasks
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
