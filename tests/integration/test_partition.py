@@ -83,11 +83,6 @@ def finish(commands: Commands, master: subprocess.Popen[str], workers: Parts) ->
     return run
 
 
-def counted(server: NoticeServer) -> int:
-    """Return what the server saw of the workload: no deletions, not the look before the start."""
-    return sum(server.seen.values()) - server.seen["DELETE", "/accounts/device"] - 1
-
-
 def broken(run: Finished) -> set[str]:
     return {rule["name"] for rule in run.summary["validity"] if not rule["kept"]}
 
@@ -110,7 +105,7 @@ def check_that_each_request_stands_in_its_second(run: Finished, raw: Path) -> No
 
 def check_that_nothing_is_lost(run: Finished, server: NoticeServer, raw: Path) -> None:
     assert broken(run) == set(), run.stdout + run.stderr
-    assert sum(run.requests.values()) == counted(server)
+    assert sum(run.requests.values()) == server.workload
     check_that_each_request_stands_in_its_second(run, raw)
     registered = len(server.ever_registered)
     counts = {"registered": registered, "deleted": registered, "left_behind": 0}
@@ -156,7 +151,7 @@ def test_a_worker_that_stays_out_of_reach_is_declared_lost(
     assert run.exit_code == 3
     assert "workers" in broken(run), run.stdout + run.stderr
     assert "lost workers: 1, and with them" in run.stdout
-    assert 0 < sum(run.requests.values()) < counted(server)
+    assert 0 < sum(run.requests.values()) < server.workload
     wait_until(lambda: one.poll() is not None, "the lost worker ends too", 1.5 * SILENCE_S)
     commands.finish(one)
     assert server.devices == {}, "it has cleaned up behind itself"
@@ -178,7 +173,7 @@ def test_a_break_over_the_end_of_a_run_costs_nothing_or_is_declared(
         commands.finish(worker)
     if break_s > WAITED_FOR_S and broken(run):
         assert (run.exit_code, broken(run)) == (3, {"workers"}), run.stdout + run.stderr
-        assert sum(run.requests.values()) <= counted(server)
+        assert sum(run.requests.values()) <= server.workload
         assert server.devices == {}
     else:
         check_that_nothing_is_lost(run, server, commands.folder)
@@ -198,6 +193,6 @@ def test_what_a_reset_connection_loses_is_declared(
     run = finish(commands, master, workers)
     assert (run.exit_code, broken(run)) == (3, {"reports"}), run.stdout + run.stderr
     assert "- reports of workers that never arrived: " in run.stdout
-    assert 0 < sum(run.requests.values()) < counted(server)
+    assert 0 < sum(run.requests.values()) < server.workload
     assert len(server.ever_registered) == USERS
     assert server.devices == {}
