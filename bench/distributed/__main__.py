@@ -1,0 +1,101 @@
+"""`python -m bench.distributed`: what workers bring, what their master costs, where one ends.
+
+Exit codes: 0 measured, 1 a result that must not be believed, 2 wrong usage or something is not
+installed, 3 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bench import BENCH_DIR, process
+from bench.__main__ import add_common_options, destination, positive, run
+from bench.distributed import measuring
+from bench.distributed.results import JSON, Scaling
+from bench.results import read, write
+from bench.server import Nginx
+
+PARTS = ("carried", "master", "pool")
+CARRIED_ROUNDS, MASTER_ROUNDS = 3, 2
+CONNECTIONS = 32_768
+OTHER_FILES = 1_000
+REPORT_INTERVAL_S = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, or draw again; return the exit code."""
+    options = _parser().parse_args(arguments)
+    return run(lambda: _redraw() if options.redraw else _measure(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.distributed", description=__doc__)
+    parser.add_argument(
+        "--part", choices=PARTS, nargs="+", default=PARTS, help="only these (all three)"
+    )
+    parser.add_argument(
+        "--rounds", type=positive, help=f"({CARRIED_ROUNDS} and {MASTER_ROUNDS} of the master)"
+    )
+    add_common_options(parser, seconds=9)
+    return parser
+
+
+def _measure(options: argparse.Namespace) -> None:
+    """Measure the parts asked for; the others stay as they were.
+
+    A window is a multiple of the reports' interval, so that the same number is in each.
+    """
+    dry = options.dry
+    process.two_cores()
+    target = destination(dry)
+    results = Scaling() if dry or not (BENCH_DIR / JSON).exists() else _known()
+    loads = (
+        (measuring.DRY_CARRIED, measuring.DRY_MASTER, measuring.DRY_POOL)
+        if dry
+        else (measuring.CARRIED, measuring.MASTER, measuring.POOL)
+    )
+    connections = max(load.users for load in (*loads[0], *loads[1]) if not load.replayed)
+    process.allow_open_files(connections // 2 + OTHER_FILES)
+    seconds = REPORT_INTERVAL_S if dry else options.seconds
+    with tempfile.TemporaryDirectory(prefix="notice-load-bench-") as scratch:
+        folder = Path(scratch)
+        (folder / "nginx").mkdir()
+        with Nginx(folder / "nginx", connections=CONNECTIONS) as server:
+            bench = measuring.Bench(server, folder, lambda line: print(line, flush=True))
+            if "carried" in options.part:
+                rounds = 1 if dry else options.rounds or CARRIED_ROUNDS
+                results = replace(results, carried=bench.part(loads[0], rounds, seconds))
+            if "master" in options.part:
+                rounds = 1 if dry else options.rounds or MASTER_ROUNDS
+                results = replace(results, master=bench.part(loads[1], rounds, seconds))
+            if "pool" in options.part:
+                results = replace(
+                    results,
+                    pool=bench.pool(
+                        loads[2], measuring.SETTLE_S if dry else measuring.POOL_SETTLE_S
+                    ),
+                )
+    write(target / JSON, results)
+    _draw(results, target)
+
+
+def _known() -> Scaling:
+    return read(BENCH_DIR / JSON, Scaling)
+
+
+def _redraw() -> None:
+    _draw(_known(), BENCH_DIR)
+
+
+def _draw(results: Scaling, target: Path) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())
