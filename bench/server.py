@@ -1,4 +1,4 @@
-"""nginx with fixed answers, one worker on one core, and its own counter of what it was asked."""
+"""nginx with fixed answers, as a rule by one worker, and its own counter of what it was asked."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Nginx:
         core: int | None = None,
         numbered: Sequence[tuple[int, bytes]] = (),
         connections: int = MOST_CONNECTIONS,
+        workers: int = 1,
     ) -> None:
         """Find the program.
 
@@ -53,7 +54,8 @@ class Nginx:
             folder: an empty one, for its files.
             core: the one that it is pinned to.
             numbered: more answers, status and body, for `/0`, `/1`, ...
-            connections: how many at once, as far as so many files may be open.
+            connections: how many at once to a worker, as far as so many files may be open.
+            workers: its processes.
 
         Raises:
             ConfigurationError: it is not installed.
@@ -66,6 +68,7 @@ class Nginx:
         self._core = core
         self._numbered = numbered
         self._connections = connections
+        self._workers = workers
         self._port, self._counter_port = free_port(), free_port()
         self.host = f"127.0.0.1:{self._port}"
         self.url = f"http://{self.host}"
@@ -144,7 +147,7 @@ class Nginx:
         new = _text(new_device()).replace(DEVICE_ID, "$registered")
         return f"""\
 daemon off;
-worker_processes 1;
+worker_processes {self._workers};
 worker_rlimit_nofile {open_files};
 pid {self._folder}/nginx.pid;
 error_log stderr;
@@ -164,7 +167,7 @@ http {{
 {alarm_off}
     }}
     server {{
-        listen {self.host} backlog=4096;
+        listen {self.host} backlog=4096{" reuseport" if self._workers > 1 else ""};
         location = {contract.NOTICES} {{ return 200 '{_text(page())}'; }}
         location = {contract.BOARDS} {{ return 200 '{_text(boards())}'; }}
         location = {contract.DEVICE} {{

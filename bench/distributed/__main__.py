@@ -16,14 +16,18 @@ from msgspec.structs import replace
 
 from bench import BENCH_DIR, process
 from bench.__main__ import add_common_options, destination, positive, run
-from bench.distributed import measuring
+from bench.distributed import master_text, measuring, text
 from bench.distributed.results import JSON, Scaling
+from bench.report import replaced
 from bench.results import read, write
 from bench.server import Nginx
+from harness.settings import PROJECT_DIR
 
+DOCUMENT = PROJECT_DIR / "docs" / "scaling.md"
 PARTS = ("carried", "master", "pool")
 CARRIED_ROUNDS, MASTER_ROUNDS = 3, 2
-CONNECTIONS = 32_768
+SERVER_WORKERS = 2
+"""As many files as one process may have open are too few for 20 000 users and the answers' own."""
 OTHER_FILES = 1_000
 REPORT_INTERVAL_S = 3
 
@@ -66,8 +70,9 @@ def _measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="notice-load-bench-") as scratch:
         folder = Path(scratch)
         (folder / "nginx").mkdir()
-        with Nginx(folder / "nginx", connections=CONNECTIONS) as server:
-            bench = measuring.Bench(server, folder, lambda line: print(line, flush=True))
+        with Nginx(folder / "nginx", workers=SERVER_WORKERS) as server:
+            settle_s = measuring.DRY_SETTLE_S if dry else measuring.SETTLE_S
+            bench = measuring.Bench(server, folder, lambda line: print(line, flush=True), settle_s)
             if "carried" in options.part:
                 rounds = 1 if dry else options.rounds or CARRIED_ROUNDS
                 results = replace(results, carried=bench.part(loads[0], rounds, seconds))
@@ -77,9 +82,7 @@ def _measure(options: argparse.Namespace) -> None:
             if "pool" in options.part:
                 results = replace(
                     results,
-                    pool=bench.pool(
-                        loads[2], measuring.SETTLE_S if dry else measuring.POOL_SETTLE_S
-                    ),
+                    pool=bench.pool(loads[2], settle_s if dry else measuring.POOL_SETTLE_S),
                 )
     write(target / JSON, results)
     _draw(results, target)
@@ -94,7 +97,31 @@ def _redraw() -> None:
 
 
 def _draw(results: Scaling, target: Path) -> None:
-    pass
+    from bench.distributed import chart  # the tests of all else need no matplotlib
+
+    document = (DOCUMENT if target == BENCH_DIR else target / DOCUMENT.name).resolve()
+    report_text = DOCUMENT.read_text(encoding="utf-8")
+    for mark, measured in sections(results).items():
+        report_text = replaced(report_text, mark, measured)
+        print(f"\n{measured}")
+    document.write_text(report_text, encoding="utf-8")
+    chart.draw(results, document.with_suffix(".png"))
+    print(f"\nwrote {document.name} and {document.stem}.png in {document.parent}")
+
+
+def sections(results: Scaling) -> dict[str, str]:
+    """Return the measured parts of the document by their marks."""
+    found = {}
+    if results.carried is not None:
+        found["carried"] = text.carried(results.carried)
+    if results.master is not None:
+        found["headline"] = master_text.headline(results)
+        found["master"] = master_text.master(results.master)
+        found["model"] = master_text.model(results.master)
+        found["limits"] = master_text.limits(results)
+    if results.pool is not None:
+        found["pool"] = text.pool(results.pool)
+    return found
 
 
 if __name__ == "__main__":

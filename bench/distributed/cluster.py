@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
@@ -12,21 +11,22 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
-from msgspec import Struct
 
 from bench import BENCH_DIR, BenchError, process
-from bench.distributed.messages import Look, read_looks
-from bench.distributed.results import Load, Sample
+from bench.distributed.counter import read_looks
+from bench.distributed.messages import Look
+from bench.distributed.moments import Moment, carried_by_tcp
+from bench.distributed.results import Load
 from bench.server import Nginx
 from harness import runfolder
 from harness.processes import (
-    find_program,
     free_port,
     last_words,
     start_process,
     stop_processes,
 )
 from harness.runfolder import Summary
+from harness.timeseries import read_failures
 
 LOCUSTFILE = BENCH_DIR / "locustfiles" / "counted.py"
 START_TIMEOUT_S = 240.0
@@ -35,17 +35,6 @@ STOP_TIMEOUT_S = 240.0
 MOST_S = 900
 POLL_S = 0.02
 RUN_ID = "run"
-
-
-class Moment(Struct, frozen=True):
-    """What was counted so far, at one moment; of `looks` the first is the leader's."""
-
-    moment_s: float
-    requests: int
-    server_cpu_s: float
-    rss_kb: float
-    looks: list[Look]
-    kernel: tuple[int, int] | None
 
 
 class Cluster:
@@ -137,7 +126,7 @@ class Cluster:
             for started in self._processes[: len(files)]:
                 started.send_signal(signal.SIGUSR1)
             moment_s, requests = time.perf_counter(), self._server.requests()
-            server_cpu_s, kernel = self._server.cpu_s(), _carried_by_tcp(self._port)
+            server_cpu_s, kernel = self._server.cpu_s(), carried_by_tcp(self._port)
             rss_kb = psutil.Process(self._processes[0].pid).memory_info().rss / 1024
         except psutil.NoSuchProcess:
             raise self._error("a process has ended") from None
@@ -165,12 +154,15 @@ class Cluster:
                 raise self._error("the run does not end")
             time.sleep(POLL_S)
         seen = self._server.requests() - self._seen_before
-        summary = runfolder.read_summary(self._folder / "results" / RUN_ID)
+        folder = self._folder / "results" / RUN_ID
+        summary = runfolder.read_summary(folder)
         whole = summary.total.whole_run
         lied = whole.requests > seen and self._report is None
         if whole.failures or not whole.requests or lied:
+            said = "; ".join(each.error for each in read_failures(folder)[:3])
             raise self._error(
-                f"{whole.failures} failures in {whole.requests} requests, the server saw {seen}"
+                f"{whole.failures} failures in {whole.requests} requests, the server saw {seen}; "
+                f"{said}"
             )
         return [read_looks(path)[-1] for path in self._files()], summary
 
@@ -213,47 +205,3 @@ class Cluster:
         ended = [n for n, each in enumerate(self._processes) if each.poll() is not None]
         said = last_words(self._folder / f"log-{(ended or [0])[-1]}")
         return BenchError(f"{self.load.workers} workers, {self.load.users} users: {what}: {said}")
-
-
-def between(load: Load, begin: Moment, end: Moment) -> Sample:
-    """Return what lies between two moments.
-
-    Of workers that are replayed only the master is looked at.
-    """
-    led = bool(load.workers)
-    looks = [after.since(before) for before, after in zip(begin.looks, end.looks, strict=True)]
-    cpus_s = [look.cpu_s for look in looks]
-    workers = sum(looks[1:], Look())
-    kernel = (
-        None
-        if begin.kernel is None or end.kernel is None
-        else (end.kernel[0] - begin.kernel[0], end.kernel[1] - begin.kernel[1])
-    )
-    return Sample(
-        load=load,
-        seconds=end.moment_s - begin.moment_s,
-        requests=end.requests - begin.requests,
-        master_cpu_s=cpus_s[0] if led else None,
-        master_rss_kb=end.rss_kb if led else None,
-        workers_cpu_s=cpus_s[1:] if led else cpus_s,
-        server_cpu_s=end.server_cpu_s - begin.server_cpu_s,
-        intervals=workers.intervals,
-        to_master=looks[0].received,
-        to_workers=looks[0].sent,
-        parts=workers.parts,
-        kernel_to_master=kernel[0] if kernel and led else None,
-        kernel_to_workers=kernel[1] if kernel and led else None,
-    )
-
-
-def _carried_by_tcp(port: int) -> tuple[int, int] | None:
-    """Return the bytes that came to a local port and that left it, of all open connections."""
-    program = find_program("ss")
-    if program is None:
-        return None
-    command = [program, "-tinHO", "state", "established", f"( sport = :{port} )"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return (
-        sum(map(int, re.findall(r"\bbytes_received:(\d+)", told))),
-        sum(map(int, re.findall(r"\bbytes_acked:(\d+)", told))),
-    )

@@ -11,15 +11,17 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench import machine
-from bench.distributed.cluster import Cluster, between
-from bench.distributed.messages import Look, own_part
+from bench.distributed.cluster import Cluster
+from bench.distributed.counter import own_part
+from bench.distributed.messages import Look
+from bench.distributed.moments import between
 from bench.distributed.results import Load, Part, Phase, Pool, PoolRun, Sample
 from bench.server import Nginx
 
-SETTLE_S = 4.0
+SETTLE_S, DRY_SETTLE_S = 4.0, 1.0
 POOL_SETTLE_S = 10.0
-SPAWN_RATE = 2_000
-NO_WAIT, THINK_TIME = (0.0, 0.0), (1.0, 5.0)
+SPAWN_RATE, POOL_SPAWN_RATE = 1_000, 2_000
+NO_WAIT, THINK_TIME, TWICE_THE_TIME = (0.0, 0.0), (1.0, 5.0), (2.0, 10.0)
 REST_S = 600.0
 USERS_A_BUSY_WORKER = 50
 USERS_A_CALM_WORKER = 20
@@ -31,10 +33,17 @@ CARRIED = tuple(
 MANY_WORKERS = tuple(
     Load(workers, USERS_A_CALM_WORKER * workers, THINK_TIME) for workers in (1, 2, 4, 8, 16, 32)
 )
-MANY_USERS = tuple(Load(4, users, THINK_TIME) for users in (1_000, 5_000, 10_000, 20_000))
+MANY_USERS = (
+    *(Load(4, users, THINK_TIME) for users in (1_000, 5_000, 10_000)),
+    Load(4, 20_000, TWICE_THE_TIME),
+)
+"""The last has the requests/s of the one before: two cores carry no more with nginx on them."""
 REPLAYED = tuple(
-    Load(workers, users * workers, THINK_TIME, replayed=True)
-    for users, counts in ((20, (32, 1024)), (5_000, (32, 256, 1024, 2048)))
+    Load(workers, users * workers, wait_s, replayed=True)
+    for users, wait_s, counts in (
+        (USERS_A_CALM_WORKER, THINK_TIME, (32, 1024)),
+        (5_000, TWICE_THE_TIME, (32, 256, 1024, 2048)),
+    )
     for workers in counts
 )
 """Workers of one report; it is that of the load with as many users a worker."""
@@ -49,11 +58,25 @@ DRY_POOL = (Load(2, 10, (REST_S, REST_S)),)
 class Bench:
     """Where samples are taken: a server, and a folder for what is thrown away."""
 
-    def __init__(self, server: Nginx, folder: Path, tell: Callable[[str], None]) -> None:
-        """Keep where; `tell` gets a line about each sample."""
+    def __init__(
+        self,
+        server: Nginx,
+        folder: Path,
+        tell: Callable[[str], None],
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        """Keep where.
+
+        Args:
+            server: a running one.
+            folder: for what is thrown away.
+            tell: gets a line about each sample.
+            settle_s: from the last user to the first look.
+        """
         self._server = server
         self._folder = folder
         self._tell = tell
+        self._settle_s = settle_s
         self._reports: dict[int, Path] = {}
 
     def part(self, loads: Sequence[Load], rounds: int, seconds: int) -> Part:
@@ -73,7 +96,7 @@ class Bench:
         with _Emptied(self._folder / "load") as own:
             rate = load.users if report else SPAWN_RATE
             with Cluster(load, self._server, own, spawn_rate=rate, report=report) as cluster:
-                time.sleep(SETTLE_S)
+                time.sleep(self._settle_s)
                 begin = cluster.look()
                 time.sleep(seconds)
                 end = cluster.look()
@@ -92,7 +115,7 @@ class Bench:
             with (
                 _Emptied(self._folder / "pool") as own,
                 Cluster(
-                    load, self._server, own, user="RegisteredUser", spawn_rate=SPAWN_RATE
+                    load, self._server, own, user="RegisteredUser", spawn_rate=POOL_SPAWN_RATE
                 ) as cluster,
             ):
                 time.sleep(settle_s)

@@ -16,7 +16,7 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 import locustfile
-from bench.distributed.messages import Counter
+from bench.distributed.counter import Counter
 from bench.locustfiles import ours
 from bench.server import asking_for_its_id
 from harness import contract
