@@ -117,7 +117,7 @@ def sections(results: Scaling) -> dict[str, str]:
     if results.master is not None:
         found["headline"] = master_text.headline(results)
         found["master"] = master_text.master(results.master)
-        found["model"] = master_text.model(results.master)
+        found["model"] = master_text.model(results)
         found["limits"] = master_text.limits(results)
     if results.pool is not None:
         found["pool"] = text.pool(results.pool)

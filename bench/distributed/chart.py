@@ -115,7 +115,7 @@ def _by_workers(axes: Any, part: Part, model: Model) -> None:
 def _by_users(axes: Any, part: Part) -> None:
     real = [s for s in part.samples if s.load.workers == 4 and not s.load.replayed]
     _points(axes, real, lambda sample: float(sample.load.users))
-    axes.set_ylim(0)
+    axes.set_ylim(0, max(sample.master_share for sample in real) * WHOLE * 1.2)
     axes.set_xlim(0)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("users")

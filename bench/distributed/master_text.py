@@ -45,9 +45,10 @@ def master(part: Part) -> str:
     )
 
 
-def model(part: Part) -> str:
+def model(results: Scaling) -> str:
     """Return the fitted model with what it leaves unexplained."""
-    fitted = fit(part.samples)
+    assert results.master is not None
+    fitted = fit(results.master.samples)
     rows = [
         [
             each.name,
@@ -61,7 +62,8 @@ def model(part: Part) -> str:
             table(("coefficient", "with its 95 % interval", "of", "what for"), rows),
             f"Fitted to {fitted.samples} samples; the relative residuals are "
             f"{fitted.residual:.0%} (root mean square), and {fitted.worst:+.0%} at worst.",
-            _replayed(part),
+            _unseen(fitted, results.carried),
+            _replayed(results.master),
         ]
     )
 
@@ -148,6 +150,22 @@ def _bytes(part: Part) -> str:
     rows.append(["together", *(f"{sum(found.values()):,.0f}" for found in each.values())])
     return "Bytes to the master a second and worker, by what they are about:\n\n" + table(
         ("a worker with", *each), rows
+    )
+
+
+def _unseen(fitted: Model, carried: Part | None) -> str:
+    """Hold the model against samples that it was not fitted to: users without wait."""
+    samples = [sample for sample in carried.samples if sample.load.workers] if carried else []
+    if not samples:
+        return "It was not held against other samples."
+    ratios = [
+        sample.master_share / fitted.share(sample.load.workers, sample.intervals_per_s)
+        for sample in samples
+    ]
+    return (
+        f"Held against samples that it was not fitted to, users without wait "
+        f"({max(sample.requests_per_s for sample in samples):,.0f} requests/s at most): the "
+        f"master took {spread(ratios, 2)} times what it says."
     )
 
 

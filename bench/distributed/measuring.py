@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bench import machine
+from bench import BenchError, machine
 from bench.distributed.cluster import Cluster
 from bench.distributed.counter import own_part
 from bench.distributed.messages import Look
@@ -109,7 +109,11 @@ class Bench:
         return sample if report is None else with_known_reports(sample, report.read_bytes())
 
     def pool(self, loads: Sequence[Load], settle_s: float = POOL_SETTLE_S) -> Pool:
-        """Let users come with a device each, and go."""
+        """Let users come with a device each, and go.
+
+        Raises:
+            BenchError: not all were registered, or not all deleted.
+        """
         runs = []
         for load in loads:
             with (
@@ -124,6 +128,11 @@ class Bench:
             begun = [Look(at_s=cluster.started_s)] * len(ended)
             phases = [_phase("registering", begun, settled), _phase("deleting", settled, ended)]
             devices = summary.devices
+            if not devices.registered == devices.deleted == load.users:
+                raise BenchError(
+                    f"of {load.users} devices {devices.registered} were registered and "
+                    f"{devices.deleted} deleted"
+                )
             runs.append(PoolRun(load, devices.registered, devices.deleted, phases))
             self._tell(
                 f"{load.users:,} devices registered and deleted over {load.workers} workers"

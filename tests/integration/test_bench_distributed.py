@@ -51,13 +51,13 @@ def test_a_registration_gets_its_own_id_or_the_fixed_one(nginx: Nginx) -> None:
 def test_real_workers_are_measured_and_then_replayed(bench: measuring.Bench) -> None:
     real, replayed = (Load(2, 6, WAIT_S, replayed) for replayed in (False, True))
     before = psutil.Process().children()
-    first, again = bench.part((real, replayed), 1, 4).samples
+    first, again = bench.part((real, replayed), 1, 3).samples
     assert psutil.Process().children() == before
     assert len(first.workers_cpu_s) == 2 and not again.workers_cpu_s
     for sample in (first, again):
         assert sample.master_cpu_s and sample.requests and sample.intervals
-        assert sample.to_master["stats"].messages >= 2
-        assert sample.to_workers["heartbeat"].messages >= 4
+        assert sample.to_master["stats"].messages
+        assert sample.to_workers["heartbeat"].messages
     sent = first.to_master["stats"].bytes  # a report may be under way while they are looked at
     assert sum(first.parts.values()) == pytest.approx(sent, rel=0.7)
     if first.kernel_to_master is not None:

@@ -265,7 +265,8 @@ def test_the_master_and_its_end_are_told_with_their_numbers() -> None:
     assert measured.master is not None
     told = master_text.master(measured.master)
     assert row(told, "2,048 (replayed)")[1:4] == ["40,960", "1 to 5", "40,960"]
-    assert "Replayed workers stand for real ones: 32 workers" in master_text.model(measured.master)
+    assert "took 1.00 (1.00 to 1.00) times what it says" in master_text.model(measured)
+    assert "Replayed workers stand for real ones: 32 workers" in master_text.model(measured)
     assert row(master_text.limits(measured), "5,000 users")[3].endswith("workers")
     assert "**One master carries about" in master_text.headline(measured)
 
