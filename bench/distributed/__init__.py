@@ -11,6 +11,7 @@ Each module knows only those named before it:
 * `measuring`: takes the samples in rounds;
 * `model`: what the master takes of its core, fitted, and where that ends;
 * `text`: what was measured as Markdown;
-* `master_text`: the master's part of it;
+* `master_text`: what the master costs;
+* `model_text`: the model, and where one master ends;
 * `chart`: as a picture.
 """

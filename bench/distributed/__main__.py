@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from bench import BENCH_DIR, process
 from bench.__main__ import add_common_options, destination, positive, run
-from bench.distributed import master_text, measuring, text
+from bench.distributed import master_text, measuring, model_text, text
 from bench.distributed.results import JSON, Scaling
 from bench.report import replaced
 from bench.results import read, write
@@ -115,10 +115,10 @@ def sections(results: Scaling) -> dict[str, str]:
     if results.carried is not None:
         found["carried"] = text.carried(results.carried)
     if results.master is not None:
-        found["headline"] = master_text.headline(results)
+        found["headline"] = model_text.headline(results)
         found["master"] = master_text.master(results.master)
-        found["model"] = master_text.model(results)
-        found["limits"] = master_text.limits(results)
+        found["model"] = model_text.model(results)
+        found["limits"] = model_text.limits(results)
     if results.pool is not None:
         found["pool"] = text.pool(results.pool)
     return found

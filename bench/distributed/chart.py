@@ -12,8 +12,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bench.charts import DPI, OTHER, OWN, STYLE, TEXT
-from bench.distributed.master_text import typical
 from bench.distributed.model import CORE_SHARE, Model, fit
+from bench.distributed.model_text import typical
 from bench.distributed.results import Part, Sample, Scaling
 from bench.distributed.text import kinds, named
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -142,3 +142,8 @@ def by_load(samples: Iterable[Sample]) -> dict[Load, list[Sample]]:
     for sample in samples:
         found.setdefault(sample.load, []).append(sample)
     return found
+
+
+def middle_of(samples: Sequence[Sample]) -> Sample:
+    """Return the sample with the median rate of requests, the higher of two."""
+    return sorted(samples, key=lambda sample: sample.requests_per_s)[len(samples) // 2]

@@ -15,7 +15,7 @@ import pytest
 
 from bench import results as bench_results
 from bench.distributed import __main__ as command
-from bench.distributed import master_text, measuring, moments, replay, text
+from bench.distributed import master_text, measuring, model_text, moments, replay, text
 from bench.distributed.counter import Counter, own_part, read_looks
 from bench.distributed.messages import (
     Amount,
@@ -265,10 +265,10 @@ def test_the_master_and_its_end_are_told_with_their_numbers() -> None:
     assert measured.master is not None
     told = master_text.master(measured.master)
     assert row(told, "2,048 (replayed)")[1:4] == ["40,960", "1 to 5", "40,960"]
-    assert "took 1.00 (1.00 to 1.00) times what it says" in master_text.model(measured)
-    assert "Replayed workers stand for real ones: 32 workers" in master_text.model(measured)
-    assert row(master_text.limits(measured), "5,000 users")[3].endswith("workers")
-    assert "**One master carries about" in master_text.headline(measured)
+    assert "took 1.00 (1.00 to 1.00) times what it says" in model_text.model(measured)
+    assert "Replayed workers stand for real ones: 32 workers" in model_text.model(measured)
+    assert row(model_text.limits(measured), "5,000 users")[3].endswith("workers")
+    assert "**One master carries about" in model_text.headline(measured)
 
 
 def test_the_document_has_a_place_for_every_measured_part() -> None:
