@@ -47,6 +47,7 @@ class Nginx:
         numbered: Sequence[tuple[int, bytes]] = (),
         connections: int = MOST_CONNECTIONS,
         workers: int = 1,
+        addresses: int = 1,
     ) -> None:
         """Find the program.
 
@@ -56,6 +57,7 @@ class Nginx:
             numbered: more answers, status and body, for `/0`, `/1`, ...
             connections: how many at once to a worker, as far as so many files may be open.
             workers: its processes.
+            addresses: of loopback that it listens on, 127.0.0.1 and those after it.
 
         Raises:
             ConfigurationError: it is not installed.
@@ -69,9 +71,10 @@ class Nginx:
         self._numbered = numbered
         self._connections = connections
         self._workers = workers
+        self._addresses = addresses
         self._port, self._counter_port = free_port(), free_port()
         self.host = f"127.0.0.1:{self._port}"
-        self.url = f"http://{self.host}"
+        self.url = self.url_of(0)
         self._process: subprocess.Popen[bytes] | None = None
         self._own_requests = 0
 
@@ -109,6 +112,10 @@ class Nginx:
         if self._process is not None:
             stop_process(self._process)
 
+    def url_of(self, number: int) -> str:
+        """Return the base URL at one of its addresses; any number has one."""
+        return f"http://127.0.0.{1 + number % self._addresses}:{self._port}"
+
     def requests(self) -> int:
         """Return how many requests it saw, those to its counter excluded."""
         connection = http.client.HTTPConnection(
@@ -144,6 +151,11 @@ class Nginx:
             f"        location = /{number} {{ return {status} '{_quoted(body.decode())}'; }}"
             for number, (status, body) in enumerate(self._numbered)
         )
+        shared = " reuseport" if self._workers > 1 else ""
+        listens = "\n".join(
+            f"        listen 127.0.0.{1 + number}:{self._port} backlog=4096{shared};"
+            for number in range(self._addresses)
+        )
         new = _text(new_device()).replace(DEVICE_ID, "$registered")
         return f"""\
 daemon off;
@@ -167,7 +179,7 @@ http {{
 {alarm_off}
     }}
     server {{
-        listen {self.host} backlog=4096{" reuseport" if self._workers > 1 else ""};
+{listens}
         location = {contract.NOTICES} {{ return 200 '{_text(page())}'; }}
         location = {contract.BOARDS} {{ return 200 '{_text(boards())}'; }}
         location = {contract.DEVICE} {{

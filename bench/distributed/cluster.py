@@ -177,6 +177,7 @@ class Cluster:
             DRAW_REPORT="0",
             SPAWNED=str(self._folder / "spawned"),
             LOOKS=str(self._folder / f"looks-{number}"),
+            TARGET=self._server.url_of(number),
             WAIT_S=" ".join(map(str, load.wait_s)),
         )
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), self._user, *arguments]

@@ -25,7 +25,18 @@ LEAST_WAIT_S, LONGEST_WAIT_S = (float(text) for text in os.environ["WAIT_S"].spl
 AT_A_TIME = 100
 
 
-class PacedUser(ours.OneDeviceUser):
+class AtItsAddress(locustfile.NoticeUser):
+    """A user that goes to the address of its worker: one has too few ports for all users."""
+
+    abstract = True
+
+    def __init__(self, environment: Environment) -> None:
+        """Have a host of its own before there is a client."""
+        self.host = os.environ["TARGET"]
+        super().__init__(environment)
+
+
+class PacedUser(AtItsAddress, ours.OneDeviceUser):
     """The suite's user, with the think time of this measurement."""
 
     wait_time = between(LEAST_WAIT_S, LONGEST_WAIT_S)
@@ -35,7 +46,7 @@ def do_nothing(user: User) -> None:
     """Be a task; then comes the wait."""
 
 
-class RegisteredUser(locustfile.NoticeUser):
+class RegisteredUser(AtItsAddress):
     """Registers a device of its own, and deletes it at the end; nothing in between.
 
     It keeps no connection: a server closes one that is idle for minutes, and there are fewer ports
