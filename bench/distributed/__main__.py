@@ -17,10 +17,12 @@ from msgspec.structs import replace
 from bench import BENCH_DIR, process
 from bench.__main__ import add_common_options, destination, positive, run
 from bench.distributed import master_text, measuring, model_text, text
+from bench.distributed.model import can_be_fitted
 from bench.distributed.results import JSON, Scaling
 from bench.report import replaced
 from bench.results import read, write
 from bench.server import Nginx
+from harness import ConfigurationError
 from harness.settings import PROJECT_DIR
 
 DOCUMENT = PROJECT_DIR / "docs" / "scaling.md"
@@ -58,6 +60,10 @@ def _measure(options: argparse.Namespace) -> None:
     A window is a multiple of the reports' interval, so that the same number is in each.
     """
     dry = options.dry
+    if options.seconds % REPORT_INTERVAL_S:
+        raise ConfigurationError(
+            f"--seconds {options.seconds}: write a multiple of {REPORT_INTERVAL_S}"
+        )
     process.two_cores()
     target = destination(dry)
     results = Scaling() if dry or not (BENCH_DIR / JSON).exists() else _known()
@@ -117,8 +123,9 @@ def sections(results: Scaling) -> dict[str, str]:
     if results.carried is not None:
         found["carried"] = text.carried(results.carried)
     if results.master is not None:
-        found["headline"] = model_text.headline(results)
         found["master"] = master_text.master(results.master)
+    if results.master is not None and can_be_fitted(results.master.samples):
+        found["headline"] = model_text.headline(results)
         found["model"] = model_text.model(results)
         found["limits"] = model_text.limits(results)
     if results.pool is not None:

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bench.charts import DPI, OTHER, OWN, STYLE, TEXT
-from bench.distributed.model import CORE_SHARE, Model, fit
+from bench.distributed.model import CORE_SHARE, Model, can_be_fitted, fit
 from bench.distributed.model_text import typical
 from bench.distributed.results import Part, Sample, Scaling
 from bench.distributed.text import kinds, named
@@ -31,10 +31,11 @@ def draw(results: Scaling, path: Path) -> None:
             _rates(rates, results.carried)
             _cores(cores, results.carried)
         if results.master is not None:
-            model = fit(results.master.samples)
             _sizes(sizes, results)
-            _by_workers(workers, results.master, model)
             _by_users(users, results.master)
+        if results.master is not None and can_be_fitted(results.master.samples):
+            model = fit(results.master.samples)
+            _by_workers(workers, results.master, model)
             _fitted(fitted, results.master, model)
         for axes, title in (
             (rates, "requests/s on this machine"),
@@ -115,7 +116,7 @@ def _by_workers(axes: Any, part: Part, model: Model) -> None:
 def _by_users(axes: Any, part: Part) -> None:
     real = [s for s in part.samples if s.load.workers == 4 and not s.load.replayed]
     _points(axes, real, lambda sample: float(sample.load.users))
-    axes.set_ylim(0, max(sample.master_share for sample in real) * WHOLE * 1.2)
+    axes.set_ylim(0, max((sample.master_share for sample in real), default=1.0) * WHOLE * 1.2)
     axes.set_xlim(0)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("users")

@@ -13,6 +13,7 @@ from bench.distributed.results import Sample
 CONFIDENCE = 0.95
 CORE_SHARE = 0.80
 LINK_BYTES_PER_S = 1e9 / 8
+TERMS = ("base", "worker", "interval", "waking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,13 @@ class Model:
         return (share - self.base.value) / (each + self.waking.value * (1 - share))
 
 
+def can_be_fitted(samples: Sequence[Sample]) -> bool:
+    """Say whether there are more different loads than coefficients."""
+    return len({sample.load for sample in samples}) > len(TERMS)
+
+
 def fit(samples: Sequence[Sample]) -> Model:
-    """Fit a model to samples with a master.
+    """Fit a model to samples with a master, for which `can_be_fitted` holds.
 
     Relative residuals are made least, since the shares span two orders of magnitude. The share on
     the right side of the equation is the measured one, so that it stays linear in what is sought.
@@ -83,9 +89,7 @@ def fit(samples: Sequence[Sample]) -> Model:
     factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, free))
     base, worker, interval, waking = (
         Coefficient(name, float(value), factor * float(error))
-        for name, value, error in zip(
-            ("base", "worker", "interval", "waking"), values, errors, strict=True
-        )
+        for name, value, error in zip(TERMS, values, errors, strict=True)
     )
     model = Model(base, worker, interval, waking, 0.0, 0.0, len(shares))
     fitted = [model.share(sample.load.workers, sample.intervals_per_s) for sample in samples]

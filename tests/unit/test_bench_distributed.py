@@ -15,7 +15,7 @@ import pytest
 
 from bench import results as bench_results
 from bench.distributed import __main__ as command
-from bench.distributed import master_text, measuring, model_text, moments, replay, text
+from bench.distributed import chart, master_text, measuring, model_text, moments, replay, text
 from bench.distributed.counter import Counter, own_part, read_looks
 from bench.distributed.messages import (
     Amount,
@@ -197,6 +197,13 @@ def test_the_fit_finds_the_coefficients_again() -> None:
     assert model.share(workers, 6.0 * workers) == pytest.approx(0.8)
 
 
+def test_few_loads_are_shown_without_a_fit(tmp_path: Path) -> None:
+    few = Scaling(master=Part(CONDITIONS, 3, 10, [sample(1, 20), sample(4, 80)] * 3))
+    assert list(command.sections(few)) == ["master"]
+    chart.draw(few, tmp_path / "few.png")
+    assert (tmp_path / "few.png").exists()
+
+
 def test_the_fit_tells_how_sure_it_is() -> None:
     master = scaling().master
     assert master is not None
@@ -276,6 +283,14 @@ def test_the_document_has_a_place_for_every_measured_part() -> None:
     for mark, measured in command.sections(scaling()).items():
         whole = replaced(whole, mark, measured)
     assert "none" not in command.sections(Scaling())
+
+
+def test_a_window_that_cuts_a_report_off_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert command.main(["--seconds", "10"]) == 2
+    assert capsys.readouterr().err.startswith("error: --seconds 10: write a multiple of 3")
 
 
 def test_results_are_drawn_again_from_their_file(
