@@ -86,7 +86,10 @@ class Cluster:
         self._seen_before = self._server.requests()
         self.started_s = time.time()
         leader = ["--headless", "--only-summary", "--host", self._server.url]
-        leader += ["--users", str(load.users), "--spawn-rate", str(self._spawn_rate)]
+        users, rate = load.users, self._spawn_rate
+        if self._report is not None:  # they stand for more, which the report has
+            users = rate = load.workers
+        leader += ["--users", str(users), "--spawn-rate", str(rate)]
         leader += ["--run-time", str(MOST_S), "--run-id", RUN_ID]
         leader += ["--stop-timeout", str(int(STOP_TIMEOUT_S / 2))]
         if load.workers:

@@ -93,18 +93,19 @@ class Bench:
         """Measure one load."""
         users_a_worker = load.users // max(load.workers, 1)
         report = self._reports[users_a_worker] if load.replayed else None
-        with _Emptied(self._folder / "load") as own:
-            rate = load.users if report else SPAWN_RATE
-            with Cluster(load, self._server, own, spawn_rate=rate, report=report) as cluster:
-                time.sleep(self._settle_s)
-                begin = cluster.look()
-                time.sleep(seconds)
-                end = cluster.look()
-                if load.workers and report is None:
-                    kept = self._folder / f"{users_a_worker}.report"
-                    self._reports[users_a_worker] = kept
-                    shutil.copy(cluster.report_of_a_worker(), kept)
-                cluster.stop()
+        with (
+            _Emptied(self._folder / "load") as own,
+            Cluster(load, self._server, own, spawn_rate=SPAWN_RATE, report=report) as cluster,
+        ):
+            time.sleep(self._settle_s)
+            begin = cluster.look()
+            time.sleep(seconds)
+            end = cluster.look()
+            if load.workers and report is None:
+                kept = self._folder / f"{users_a_worker}.report"
+                self._reports[users_a_worker] = kept
+                shutil.copy(cluster.report_of_a_worker(), kept)
+            cluster.stop()
         sample = between(load, begin, end)
         return sample if report is None else with_known_reports(sample, report.read_bytes())
 
