@@ -105,8 +105,7 @@ def _by_workers(axes: Any, part: Part, model: Model) -> None:
     least = min(part.samples, key=lambda sample: sample.load.workers)
     counts = np.geomspace(least.load.workers, most.load.workers * 2, 50)
     for sample, line in ((most, "-"), (least, "--")):
-        each = sample.intervals_per_s / sample.load.workers
-        shares = [model.share(count, count * each) * WHOLE for count in counts]
+        shares = [model.share(count, sample) * WHOLE for count in counts]
         axes.plot(counts, shares, line, color=TEXT, linewidth=0.9, zorder=0)
     axes.axhline(CORE_SHARE * WHOLE, color=TEXT, linewidth=0.8, linestyle=":")
     _logarithmic(axes)
@@ -126,7 +125,7 @@ def _fitted(axes: Any, part: Part, model: Model) -> None:
     _points(
         axes,
         part.samples,
-        lambda s: model.share(s.load.workers, s.intervals_per_s) * WHOLE,
+        lambda s: model.share(s.load.workers, s) * WHOLE,
     )
     ends = [min(s.master_share for s in part.samples) * WHOLE, CORE_SHARE * WHOLE]
     axes.plot(ends, ends, color=TEXT, linewidth=0.9, zorder=0)

@@ -30,7 +30,7 @@ from harness.timeseries import read_failures
 
 LOCUSTFILE = BENCH_DIR / "locustfiles" / "counted.py"
 START_TIMEOUT_S = 240.0
-LOOK_TIMEOUT_S = 20.0
+LOOK_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 240.0
 MOST_S = 900
 POLL_S = 0.02

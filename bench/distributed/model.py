@@ -13,7 +13,8 @@ from bench.distributed.results import Sample
 CONFIDENCE = 0.95
 CORE_SHARE = 0.80
 LINK_BYTES_PER_S = 1e9 / 8
-TERMS = ("base", "worker", "interval", "waking")
+TERMS = ("base", "worker", "interval", "size", "waking")
+BYTES = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,12 @@ class Coefficient:
 class Model:
     """Share of a core that a master takes.
 
-    `share = base + worker * workers + interval * histograms/s + waking * workers * (1 - share)`:
-    a message that finds the master idle has to wake it, and one that finds it busy has not; so
-    the more it has to do, the less one more worker costs.
+    `share = base + worker * workers + interval * histograms/s + size * MB/s
+    + waking * workers * (1 - share)`: a message that finds the master idle has to wake it, and one
+    that finds it busy has not; so the more it has to do, the less one more worker costs.
 
     Attributes:
-        base, worker, interval, waking: the coefficients.
+        base, worker, interval, size, waking: the coefficients.
         residual: root mean square of the relative residuals.
         worst: the largest of them, positive when more was measured than fitted.
         samples: how many it was fitted to.
@@ -43,6 +44,7 @@ class Model:
     base: Coefficient
     worker: Coefficient
     interval: Coefficient
+    size: Coefficient
     waking: Coefficient
     residual: float
     worst: float
@@ -51,18 +53,22 @@ class Model:
     @property
     def coefficients(self) -> tuple[Coefficient, ...]:
         """Return all of them."""
-        return self.base, self.worker, self.interval, self.waking
+        return self.base, self.worker, self.interval, self.size, self.waking
 
-    def share(self, workers: float, intervals_per_s: float) -> float:
-        """Return the share of a core that so many workers and histograms take."""
-        idle = self.waking.value * workers
-        worked = self.base.value + self.worker.value * workers
-        return (worked + self.interval.value * intervals_per_s + idle) / (1 + idle)
+    def share(self, workers: float, like: Sample) -> float:
+        """Return the share of a core that so many workers take, each like those of a sample."""
+        waking = self.waking.value * workers
+        return (self.base.value + self._of_each(like) * workers + waking) / (1 + waking)
 
-    def workers_at(self, share: float, intervals_a_worker_per_s: float) -> float:
-        """Return how many workers, with so many histograms/s each, take this share of a core."""
-        each = self.worker.value + self.interval.value * intervals_a_worker_per_s
-        return (share - self.base.value) / (each + self.waking.value * (1 - share))
+    def workers_at(self, share: float, like: Sample) -> float:
+        """Return how many workers like those of a sample take this share of a core."""
+        each = self._of_each(like) + self.waking.value * (1 - share)
+        return (share - self.base.value) / each
+
+    def _of_each(self, like: Sample) -> float:
+        reports = self.interval.value * like.intervals_per_s
+        reports += self.size.value * like.bytes_to_master_per_s / BYTES
+        return self.worker.value + reports / like.load.workers
 
 
 def can_be_fitted(samples: Sequence[Sample]) -> bool:
@@ -79,7 +85,10 @@ def fit(samples: Sequence[Sample]) -> Model:
     shares = np.array([sample.master_share for sample in samples])
     workers = np.array([float(sample.load.workers) for sample in samples])
     intervals = np.array([sample.intervals_per_s for sample in samples])
-    terms = np.column_stack([np.ones_like(shares), workers, intervals, workers * (1 - shares)])
+    sizes = np.array([sample.bytes_to_master_per_s / BYTES for sample in samples])
+    terms = np.column_stack(
+        [np.ones_like(shares), workers, intervals, sizes, workers * (1 - shares)]
+    )
     weighted = terms / shares[:, None]
     values, *_ = np.linalg.lstsq(weighted, np.ones_like(shares))
     free = len(shares) - terms.shape[1]
@@ -87,12 +96,12 @@ def fit(samples: Sequence[Sample]) -> Model:
     variance = float(off @ off) / free
     errors = np.sqrt(np.diag(variance * np.linalg.inv(weighted.T @ weighted)))
     factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, free))
-    base, worker, interval, waking = (
+    base, worker, interval, size, waking = (
         Coefficient(name, float(value), factor * float(error))
         for name, value, error in zip(TERMS, values, errors, strict=True)
     )
-    model = Model(base, worker, interval, waking, 0.0, 0.0, len(shares))
-    fitted = [model.share(sample.load.workers, sample.intervals_per_s) for sample in samples]
+    model = Model(base, worker, interval, size, waking, 0.0, 0.0, len(shares))
+    fitted = [model.share(sample.load.workers, sample) for sample in samples]
     residuals = [measured / share - 1 for measured, share in zip(shares, fitted, strict=True)]
     residual = float(np.sqrt(np.mean(np.square(residuals))))
     return replace(model, residual=residual, worst=max(residuals, key=abs))
@@ -119,7 +128,7 @@ class Limit:
 def limit(model: Model, sample: Sample) -> Limit:
     """Return where a master of workers like these ends."""
     count = sample.load.workers
-    core = int(model.workers_at(CORE_SHARE, sample.intervals_per_s / count))
+    core = int(model.workers_at(CORE_SHARE, sample))
     link = int(LINK_BYTES_PER_S / (sample.bytes_to_master_per_s / count))
     workers = min(core, link)
     return Limit(

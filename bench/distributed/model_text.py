@@ -11,6 +11,7 @@ COEFFICIENTS = {
     "base": ("% of a core", "the run itself: a second's rows, users looked at, locust's history"),
     "worker": ("% of a core a worker", "its messages"),
     "interval": ("% of a core a histogram/s", "one comes a second, worker and endpoint"),
+    "size": ("% of a core a MB/s that comes", "long histograms take longer to read"),
     "waking": ("% of a core a worker, times the master's idle share", "its waking"),
 }
 
@@ -91,8 +92,7 @@ def _unseen(fitted: Model, carried: Part | None) -> str:
     if not samples:
         return "It was not held against other samples."
     ratios = [
-        sample.master_share / fitted.share(sample.load.workers, sample.intervals_per_s)
-        for sample in samples
+        sample.master_share / fitted.share(sample.load.workers, sample) for sample in samples
     ]
     return (
         f"Held against samples that it was not fitted to, users without wait "

@@ -25,7 +25,7 @@ from bench.distributed.messages import (
     shares_devices,
     total,
 )
-from bench.distributed.model import fit, limit
+from bench.distributed.model import Coefficient, Model, fit, limit
 from bench.distributed.results import Load, Part, Phase, Pool, PoolRun, Sample, Scaling
 from bench.report import replaced
 from bench.results import Conditions
@@ -36,7 +36,7 @@ from harness.timeseries import Report
 CONDITIONS = Conditions(
     "2026-11-23 07:00 UTC", "Example 9000", 2, "Linux 6.1", {"Python": "3.11.7"}
 )
-BASE, WORKER, INTERVAL, WAKING = 0.002, 0.0003, 0.00004, 0.0005
+BASE, WORKER, INTERVAL, SIZE, WAKING = 0.002, 0.0003, 0.00004, 0.02, 0.0005
 REPORT_OF_A_WORKER: dict[str, Any] = {
     "stats": [{"name": "/notice/list", "num_reqs_per_sec": {1_000: 7, 1_001: 5}}],
     "stats_total": {"num_requests": 12, "num_reqs_per_sec": {1_000: 7, 1_001: 5}},
@@ -57,23 +57,26 @@ def row(measured: str, name: str) -> list[str]:
     return [cell.strip() for cell in next(lines).strip("|").split("|")]
 
 
-def modelled(workers: int, intervals_per_s: float) -> float:
-    idle = WAKING * workers
-    return (BASE + WORKER * workers + INTERVAL * intervals_per_s + idle) / (1 + idle)
+def modelled(workers: int, intervals_per_s: float, bytes_per_s: float) -> float:
+    waking = WAKING * workers
+    reports = INTERVAL * intervals_per_s + SIZE * bytes_per_s / 1e6
+    return (BASE + WORKER * workers + reports + waking) / (1 + waking)
 
 
 def sample(workers: int, users: int, *, replayed: bool = False, each: float = 6.0) -> Sample:
     seconds = 10.0
+    size = (20_000 + 4 * users // max(workers, 1)) * workers
+    bytes_per_s = (size + 1_000) / seconds
     return Sample(
         load=Load(workers, users, (1.0, 5.0), replayed),
         seconds=seconds,
         requests=users * 10,
-        master_cpu_s=modelled(workers, each * workers) * seconds if workers else None,
+        master_cpu_s=modelled(workers, each * workers, bytes_per_s) * seconds if workers else None,
         master_rss_kb=80_000.0 if workers else None,
         workers_cpu_s=[] if replayed else [9.8] * max(workers, 1),
         server_cpu_s=5.0,
         intervals=int(each * workers * seconds),
-        to_master={"stats": Amount(4 * workers, 20_000 * workers), "heartbeat": Amount(10, 1_000)},
+        to_master={"stats": Amount(4 * workers, size), "heartbeat": Amount(10, 1_000)},
         to_workers={"heartbeat": Amount(10, 490)},
         parts={"locust": 5_000 * workers, "notice_load.intervals": 15_000 * workers},
         kernel_to_master=None,
@@ -190,11 +193,11 @@ def test_the_fit_finds_the_coefficients_again() -> None:
     assert master is not None
     model = fit(master.samples)
     found = [each.value for each in model.coefficients]
-    assert found == pytest.approx([BASE, WORKER, INTERVAL, WAKING], rel=1e-6)
+    assert found == pytest.approx([BASE, WORKER, INTERVAL, SIZE, WAKING], rel=1e-6)
     assert all(each.half_width < each.value * 1e-6 for each in model.coefficients)
     assert model.residual < 1e-9
-    workers = model.workers_at(0.8, 6.0)
-    assert model.share(workers, 6.0 * workers) == pytest.approx(0.8)
+    workers = model.workers_at(0.8, master.samples[0])
+    assert model.share(workers, master.samples[0]) == pytest.approx(0.8)
 
 
 def test_few_loads_are_shown_without_a_fit(tmp_path: Path) -> None:
@@ -218,13 +221,13 @@ def test_the_fit_tells_how_sure_it_is() -> None:
 
 @pytest.mark.parametrize("bytes_a_worker, ends", [(2_000, "core"), (10_000_000, "link")])
 def test_one_master_ends_where_core_or_link_does(bytes_a_worker: int, ends: str) -> None:
-    master = scaling().master
-    assert master is not None
+    values = (0.0, 0.001, 0.0, 0.0, 0.0)
+    model = Model(*(Coefficient("", value, 0.0) for value in values), 0.0, 0.0, 16)
     like = msgspec.structs.replace(
         sample(4, 20_000), to_master={"stats": Amount(16, 4 * 10 * bytes_a_worker)}
     )
-    found = limit(fit(master.samples), like)
-    assert found.link_workers == 125_000_000 // bytes_a_worker
+    found = limit(model, like)
+    assert (found.core_workers, found.link_workers) == (800, 125_000_000 // bytes_a_worker)
     assert found.workers == (found.core_workers if ends == "core" else found.link_workers)
     assert found.users == found.workers * 5_000
 
