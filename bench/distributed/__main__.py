@@ -124,7 +124,7 @@ def sections(results: Scaling) -> dict[str, str]:
         found["carried"] = text.carried(results.carried)
     if results.master is not None:
         found["master"] = master_text.master(results.master)
-    if results.master is not None and can_be_fitted(results.master.samples):
+    if results.master is not None and can_be_fitted(results.master.to_fit()):
         found["headline"] = model_text.headline(results)
         found["model"] = model_text.model(results)
         found["limits"] = model_text.limits(results)

@@ -33,8 +33,8 @@ def draw(results: Scaling, path: Path) -> None:
         if results.master is not None:
             _sizes(sizes, results)
             _by_users(users, results.master)
-        if results.master is not None and can_be_fitted(results.master.samples):
-            model = fit(results.master.samples)
+        if results.master is not None and can_be_fitted(results.master.to_fit()):
+            model = fit(results.master.to_fit())
             _by_workers(workers, results.master, model)
             _fitted(fitted, results.master, model)
         for axes, title in (
@@ -100,9 +100,9 @@ def _sizes(axes: Any, results: Scaling) -> None:
 
 
 def _by_workers(axes: Any, part: Part, model: Model) -> None:
-    _points(axes, part.samples, lambda sample: float(sample.load.workers))
-    most = max(part.samples, key=lambda sample: sample.load.workers)
-    least = min(part.samples, key=lambda sample: sample.load.workers)
+    _points(axes, part.to_fit(), lambda sample: float(sample.load.workers))
+    most = max(part.to_fit(), key=lambda sample: sample.load.workers)
+    least = min(part.to_fit(), key=lambda sample: sample.load.workers)
     counts = np.geomspace(least.load.workers, most.load.workers * 2, 50)
     for sample, line in ((most, "-"), (least, "--")):
         shares = [model.share(count, sample) * WHOLE for count in counts]
@@ -124,10 +124,10 @@ def _by_users(axes: Any, part: Part) -> None:
 def _fitted(axes: Any, part: Part, model: Model) -> None:
     _points(
         axes,
-        part.samples,
+        part.to_fit(),
         lambda s: model.share(s.load.workers, s) * WHOLE,
     )
-    ends = [min(s.master_share for s in part.samples) * WHOLE, CORE_SHARE * WHOLE]
+    ends = [min(s.master_share for s in part.to_fit()) * WHOLE, CORE_SHARE * WHOLE]
     axes.plot(ends, ends, color=TEXT, linewidth=0.9, zorder=0)
     _logarithmic(axes)
     axes.set_xlabel("fitted")

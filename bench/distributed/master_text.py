@@ -42,7 +42,8 @@ def _row(load: Load, samples: Sequence[Sample]) -> list[str]:
         return median(values)
 
     return [
-        f"{load.workers:,}{' (replayed)' if load.replayed else ''}",
+        f"{load.workers:,}{' (replayed)' if load.replayed else ''}"
+        + ("" if all(sample.kept_up for sample in samples) else " (behind)"),
         f"{load.users:,}",
         "{:g} to {:g}".format(*load.wait_s),
         f"{middle(s.requests_per_s for s in samples):,.0f}",

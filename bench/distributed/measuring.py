@@ -42,7 +42,7 @@ REPLAYED = tuple(
     Load(workers, users * workers, wait_s, replayed=True)
     for users, wait_s, counts in (
         (USERS_A_CALM_WORKER, THINK_TIME, (32, 1024)),
-        (5_000, TWICE_THE_TIME, (32, 256, 1024, 2048)),
+        (5_000, TWICE_THE_TIME, (32, 256, 1024, 1536)),
     )
     for workers in counts
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from bench.distributed.results import Sample
 
@@ -19,11 +19,11 @@ BYTES = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """A fitted number, and half the width of its 95 % interval."""
+    """A fitted number, and half the width of its 95 % interval; None at its bound, 0."""
 
     name: str
     value: float
-    half_width: float
+    half_width: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ def fit(samples: Sequence[Sample]) -> Model:
 
     Relative residuals are made least, since the shares span two orders of magnitude. The share on
     the right side of the equation is the measured one, so that it stays linear in what is sought.
+    No work takes less than no time: coefficients are not negative (Lawson and Hanson's NNLS), and
+    intervals are those of the ones above 0.
     """
     shares = np.array([sample.master_share for sample in samples])
     workers = np.array([float(sample.load.workers) for sample in samples])
@@ -90,14 +92,17 @@ def fit(samples: Sequence[Sample]) -> Model:
         [np.ones_like(shares), workers, intervals, sizes, workers * (1 - shares)]
     )
     weighted = terms / shares[:, None]
-    values, *_ = np.linalg.lstsq(weighted, np.ones_like(shares))
-    free = len(shares) - terms.shape[1]
+    values, _ = optimize.nnls(weighted, np.ones_like(shares))
+    above = values > 0
+    free = len(shares) - int(above.sum())
     off = 1 - weighted @ values
+    inner = weighted[:, above]
+    errors = np.zeros_like(values)
     variance = float(off @ off) / free
-    errors = np.sqrt(np.diag(variance * np.linalg.inv(weighted.T @ weighted)))
+    errors[above] = np.sqrt(np.diag(variance * np.linalg.pinv(inner.T @ inner)))
     factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, free))
     base, worker, interval, size, waking = (
-        Coefficient(name, float(value), factor * float(error))
+        Coefficient(name, float(value), factor * float(error) if value else None)
         for name, value, error in zip(TERMS, values, errors, strict=True)
     )
     model = Model(base, worker, interval, size, waking, 0.0, 0.0, len(shares))

@@ -19,7 +19,7 @@ COEFFICIENTS = {
 def headline(results: Scaling) -> str:
     """Return the answer in a sentence."""
     assert results.master is not None
-    fitted: Model = fit(results.master.samples)
+    fitted: Model = fit(results.master.to_fit())
     title, sample = next(each for each in reversed(typical(results)) if each[1].load.wait_s[1] > 0)
     found = limit(fitted, sample)
     return (
@@ -34,11 +34,13 @@ def headline(results: Scaling) -> str:
 def model(results: Scaling) -> str:
     """Return the fitted model with what it leaves unexplained."""
     assert results.master is not None
-    fitted = fit(results.master.samples)
+    fitted = fit(results.master.to_fit())
     rows = [
         [
             each.name,
-            f"{each.value * 100:.4f} ± {each.half_width * 100:.4f}",
+            "0 (its bound)"
+            if each.half_width is None
+            else f"{each.value * 100:.4f} ± {each.half_width * 100:.4f}",
             *COEFFICIENTS[each.name],
         ]
         for each in fitted.coefficients
@@ -48,6 +50,7 @@ def model(results: Scaling) -> str:
             table(("coefficient", "with its 95 % interval", "of", "what for"), rows),
             f"Fitted to {fitted.samples} samples; the relative residuals are "
             f"{fitted.residual:.0%} (root mean square), and {fitted.worst:+.0%} at worst.",
+            _left_out(results.master),
             _unseen(fitted, results.carried),
             _replayed(results.master),
         ]
@@ -57,14 +60,16 @@ def model(results: Scaling) -> str:
 def limits(results: Scaling) -> str:
     """Return where one master ends, in a table."""
     assert results.master is not None
-    fitted = fit(results.master.samples)
-    measured = max(sample.load.workers for sample in results.master.samples)
+    fitted = fit(results.master.to_fit())
+    measured = max(sample.load.workers for sample in results.master.to_fit())
     rows = [_limit_row(title, limit(fitted, each)) for title, each in typical(results)]
     headings = (
         *("workers like this", "until the core is at 80 %", "until 1 Gbit/s is full"),
         *("so one master ends at", "users", "requests/s"),
     )
-    note = f"The most that was measured are {measured:,} workers, replayed."
+    note = (
+        f"The most that was measured are {measured:,} workers; what lies beyond is extrapolated."
+    )
     return f"{table(headings, rows)}\n\n{note}"
 
 
@@ -84,6 +89,17 @@ def typical(results: Scaling) -> list[tuple[str, Sample]]:
             if load.workers == 1:
                 found.append((f"{load.users:,} users without wait", middle_of(samples)))
     return found
+
+
+def _left_out(part: Part) -> str:
+    """Name the samples that the model is not fitted to."""
+    behind = [f"{each.load.workers:,} workers" for each in part.samples if not each.kept_up]
+    if not behind:
+        return "In every sample the master kept up with what came."
+    return (
+        f"**Left out: {', '.join(behind)}.** The master did not read what came, or not enough "
+        "came: something had too little of the machine. Measure again on a quiet one."
+    )
 
 
 def _unseen(fitted: Model, carried: Part | None) -> str:

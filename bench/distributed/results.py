@@ -10,6 +10,10 @@ from bench.distributed.messages import Amounts, total
 from bench.results import Conditions
 
 JSON = "scaling.json"
+MESSAGES_A_WORKER_PER_S = 1 + 1 / 3
+"""A heartbeat a second and a report every three."""
+KEPT_UP = 0.8
+"""One worker has 12 messages in 9 s, and two of them may come just before or after."""
 
 
 class Load(Struct, frozen=True):
@@ -77,6 +81,17 @@ class Sample(Struct, frozen=True):
         return (self.master_cpu_s or 0.0) / self.seconds
 
     @property
+    def kept_up(self) -> bool:
+        """Say whether the master read nearly all that was to come, and all that TCP carried.
+
+        Else it, or who sends, had too little of the machine, and its share says nothing.
+        """
+        planned = self.load.workers * self.seconds * MESSAGES_A_WORKER_PER_S
+        read = total(self.to_master)
+        carried = read.bytes if self.kernel_to_master is None else self.kernel_to_master
+        return read.messages >= KEPT_UP * planned and read.bytes >= KEPT_UP * carried
+
+    @property
     def bytes_to_master_per_s(self) -> float:
         """Return the bytes of all messages that came to the master each second."""
         return total(self.to_master).bytes / self.seconds
@@ -98,6 +113,10 @@ class Part(Struct, frozen=True):
     def by_load(self) -> dict[Load, list[Sample]]:
         """Return the samples of each load, in the order of the rounds."""
         return by_load(self.samples)
+
+    def to_fit(self) -> list[Sample]:
+        """Return the samples that say what the master takes."""
+        return [sample for sample in self.samples if sample.kept_up]
 
 
 class Phase(Struct, frozen=True):

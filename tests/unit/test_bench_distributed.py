@@ -76,7 +76,7 @@ def sample(workers: int, users: int, *, replayed: bool = False, each: float = 6.
         workers_cpu_s=[] if replayed else [9.8] * max(workers, 1),
         server_cpu_s=5.0,
         intervals=int(each * workers * seconds),
-        to_master={"stats": Amount(4 * workers, size), "heartbeat": Amount(10, 1_000)},
+        to_master={"stats": Amount(4 * workers, size), "heartbeat": Amount(10 * workers, 1_000)},
         to_workers={"heartbeat": Amount(10, 490)},
         parts={"locust": 5_000 * workers, "notice_load.intervals": 15_000 * workers},
         kernel_to_master=None,
@@ -194,10 +194,27 @@ def test_the_fit_finds_the_coefficients_again() -> None:
     model = fit(master.samples)
     found = [each.value for each in model.coefficients]
     assert found == pytest.approx([BASE, WORKER, INTERVAL, SIZE, WAKING], rel=1e-6)
-    assert all(each.half_width < each.value * 1e-6 for each in model.coefficients)
+    assert all((each.half_width or 1) < each.value * 1e-6 for each in model.coefficients)
     assert model.residual < 1e-9
     workers = model.workers_at(0.8, master.samples[0])
     assert model.share(workers, master.samples[0]) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    "starved", [{"to_master": {"stats": Amount(1_000, 1)}}, {"kernel_to_master": 10**9}]
+)
+def test_what_the_master_did_not_read_is_left_out_and_named(starved: dict[str, Any]) -> None:
+    measured = scaling()
+    assert measured.master is not None
+    *others, last = measured.master.samples
+    behind = msgspec.structs.replace(last, **starved)
+    master = msgspec.structs.replace(measured.master, samples=[*others, behind])
+    assert last.kept_up and not behind.kept_up
+    assert master.to_fit() == others
+    told = model_text.model(Scaling(master=master))
+    assert "**Left out: 2,048 workers.**" in told and "Fitted to 10 samples" in told
+    if "stats" in behind.to_master and "heartbeat" in behind.to_master:
+        assert "| 2,048 (replayed) (behind) |" in master_text.master(master)
 
 
 def test_few_loads_are_shown_without_a_fit(tmp_path: Path) -> None:
@@ -216,7 +233,11 @@ def test_the_fit_tells_how_sure_it_is() -> None:
     ]
     model = fit(noisy)
     assert 0.05 < model.residual < 0.15 and 0.05 < abs(model.worst) < 0.25
-    assert all(each.half_width > 0 for each in model.coefficients)
+    assert all(each.value >= 0 for each in model.coefficients)
+    assert [each.half_width is None for each in model.coefficients] == [
+        each.value == 0 for each in model.coefficients
+    ]
+    assert model.workers_at(0.8, master.samples[0]) > 0
 
 
 @pytest.mark.parametrize("bytes_a_worker, ends", [(2_000, "core"), (10_000_000, "link")])
