@@ -48,7 +48,7 @@ def draw(results: Scaling, path: Path) -> None:
             axes.set_title(title, loc="left", fontsize=10)
         figure.supxlabel(
             "Bars are medians, lines the range of the rounds. A hollow point: replayed workers. "
-            "Dotted: 80 % of a core.",
+            "Lines are fitted, solid for the longest reports. Dotted: all cores, 80 % of one.",
             fontsize=8.5,
             color=TEXT,
         )
@@ -101,10 +101,10 @@ def _sizes(axes: Any, results: Scaling) -> None:
 
 def _by_workers(axes: Any, part: Part, model: Model) -> None:
     _points(axes, part.to_fit(), lambda sample: float(sample.load.workers))
-    most = max(part.to_fit(), key=lambda sample: sample.load.workers)
-    least = min(part.to_fit(), key=lambda sample: sample.load.workers)
-    counts = np.geomspace(least.load.workers, most.load.workers * 2, 50)
-    for sample, line in ((most, "-"), (least, "--")):
+    most = max(sample.load.workers for sample in part.to_fit())
+    counts = np.geomspace(1, most * 2, 50)
+    by_size = sorted(part.to_fit(), key=lambda s: s.bytes_to_master_per_s / s.load.workers)
+    for sample, line in ((by_size[-1], "-"), (by_size[0], "--")):
         shares = [model.share(count, sample) * WHOLE for count in counts]
         axes.plot(counts, shares, line, color=TEXT, linewidth=0.9, zorder=0)
     axes.axhline(CORE_SHARE * WHOLE, color=TEXT, linewidth=0.8, linestyle=":")
