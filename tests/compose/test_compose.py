@@ -16,7 +16,12 @@ HEALTHY_S = 90
 SERVICES = {"db", "seed", "app", "nginx", "master", "worker"}
 USERS = 40
 END_S = 120
-"""What a run may take beyond its run time: its master starts, devices are deleted, charts drawn."""
+"""What a run may take besides: its master starts, devices are deleted, charts are drawn."""
+
+
+def all_healthy(stack: Stack) -> bool:
+    running = [each for each in stack.containers() if each["State"]["Running"]]
+    return all(health(each) == "healthy" for each in running)
 
 
 def test_every_service_gets_healthy(stack: Stack) -> None:
@@ -85,6 +90,7 @@ def test_workers_come_and_go_in_mid_run(stack: Stack) -> None:
             *("up", "--detach", "--no-deps", "--no-recreate", "--scale=worker=4", "worker")
         )
         stack.await_users(lambda users: users == [USERS // 4] * 4, "four have as many each")
+        wait_until(lambda: all_healthy(stack), "all are healthy", HEALTHY_S, poll_s=POLL_S)
         assert stack.devices_in_database() >= USERS // 2
 
         killed, *_ = stack.users_of_workers()
