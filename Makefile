@@ -78,7 +78,7 @@ $(SUITE): $(VENV)/dev.stamp
 test-compose: $(VENV)/dev.stamp ## docker compose for real, where a Docker engine is at hand (5 minutes)
 	@docker version >/dev/null 2>&1 || \
 		{ echo 'error: no Docker engine answers here: try docker version' >&2; exit 2; }
-	$(BIN)/python -m pytest tests/compose
+	$(BIN)/python -m pytest --exitfirst tests/compose
 
 bench: $(VENV)/bench.stamp ## this generator beside its peers, into bench/README.md (7 minutes)
 	@$(BIN)/python -m bench
