@@ -1,8 +1,8 @@
 """What the master and its workers say to each other, besides what locust lets them say.
 
-A worker says hello when it is there, asks for numbers for its devices, and says with each of its
-reports which devices it has registered. The master refuses a worker that would not do what the
-others do, reserves numbers, passes devices on, and at the end asks for a last word.
+A worker says hello when it is there, or is asked to; it asks for numbers for its devices, and says
+with each of its reports which devices it has registered. The master refuses a worker that would
+not do what the others do, reserves numbers, passes devices on, and in the end asks for last words.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ class Reservation(Struct, frozen=True):
 class Registered(Struct, frozen=True):
     """Devices that a worker has registered since its last report."""
 
-    run: str
     numbers: Ranges
 
 
@@ -66,10 +65,12 @@ class Finish(Struct, frozen=True):
 class Finished(Struct, frozen=True):
     """A worker's last word: its users have stopped, and all that they did has been reported.
 
-    `run` is empty and `devices` None when it never had users.
+    It has sent so many `reports` of that `run`. When it never had users, `run` is empty and
+    `devices` None.
     """
 
     run: str = ""
+    reports: int = 0
     devices: Handover | None = None
     connections: ConnectionCounts = ConnectionCounts()
 

@@ -87,14 +87,15 @@ class Commands:
     def results(self) -> Path:
         return self.folder / "results"
 
-    def start(self, *command: str, **env: str) -> subprocess.Popen[str]:
+    def start(self, *command: str, by: tuple[str, ...] = (), **env: str) -> subprocess.Popen[str]:
+        """Start Python with a command; `by` stands before it, and has to become it."""
         clean = {
             name: value
             for name, value in os.environ.items()
             if name not in NAMES and not name.startswith("LOCUST_")
         }
         return subprocess.Popen(
-            [sys.executable, *command],
+            [*by, sys.executable, *command],
             cwd=self.folder,
             env={
                 **clean,
@@ -122,9 +123,11 @@ class Commands:
         """Run plain locust, headless."""
         return self.finish(self.start_locust("--headless", *arguments, **env))
 
-    def start_locust(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+    def start_locust(
+        self, *arguments: str, by: tuple[str, ...] = (), **env: str
+    ) -> subprocess.Popen[str]:
         locustfile = str(PROJECT_DIR / "locustfile.py")
-        return self.start("-m", "locust", "-f", locustfile, *arguments, **env)
+        return self.start("-m", "locust", "-f", locustfile, *arguments, by=by, **env)
 
     def harness(self, *arguments: str, **env: str) -> Finished:
         """Run `python -m harness`."""

@@ -38,9 +38,14 @@ def notice(number: int, title: str) -> dict[str, object]:
 
 
 class NoticeServer:
-    """Honest unless `faults[(method, path)]` is set; `seen` counts requests by method and path."""
+    """Honest unless `faults[(method, path)]` is set; `seen` counts requests by method and path.
 
-    def __init__(self, close_after: int | None = None) -> None:
+    With `drop_every` set to n, every nth write to a device is answered as if it had been done.
+    """
+
+    def __init__(
+        self, close_after: int | None = None, listener: socket.socket | None = None
+    ) -> None:
         self.faults: dict[tuple[str, str], Fault] = {}
         self.seen: Counter[tuple[str, str]] = Counter()
         self.requests: list[tuple[str, str, bytes]] = []
@@ -49,9 +54,12 @@ class NoticeServer:
         self.connections = 0
         self.close_after = close_after
         self.register_late_s = 0.0
-        self._start(0)
-        self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.drop_every = 0
+        self.written = 0
+        self.dropped: list[tuple[str, dict[str, object]]] = []
+        self._start(listener or ("127.0.0.1", 0))
+        host, self.port = self._server.address
+        self.url = f"http://{host}:{self.port}"
 
     @property
     def workload(self) -> int:
@@ -65,11 +73,11 @@ class NoticeServer:
 
     def restart(self) -> None:
         """Come back on the same port, with the same devices."""
-        self._start(self.port)
+        self._start(("127.0.0.1", self.port))
 
-    def _start(self, port: int) -> None:
+    def _start(self, listener: socket.socket | tuple[str, int]) -> None:
         handlers = gevent.pool.Pool()  # so that stopping the server ends them too
-        self._server = StreamServer(("127.0.0.1", port), self._serve, spawn=handlers)
+        self._server = StreamServer(listener, self._serve, spawn=handlers)
         self._server.start()
 
     def _serve(self, connection: socket.socket, _address: object) -> None:
@@ -130,13 +138,18 @@ class NoticeServer:
             return 201, self.devices[device_id]
         if device_id not in self.devices:
             return 404, {"detail": "Not found."}
-        if method == "GET":
-            return 200, self.devices[device_id]
         if method == "DELETE":
             del self.devices[device_id]
             return 204, None
         known = self.devices[device_id]
-        known.update({name: value for name, value in fields.items() if name in known})
+        if method == "GET":
+            return 200, known
+        changes = {name: value for name, value in fields.items() if name in known}
+        self.written += 1
+        if self.drop_every and self.written % self.drop_every == 0:
+            self.dropped.append((device_id, changes))
+            return 200, {**known, **changes}
+        known.update(changes)
         return 200, known
 
 

@@ -62,6 +62,7 @@ def test_a_run_leaves_a_folder_and_nothing_on_the_server(commands, notice_server
         "failures.csv",
         "end.json",
         "slo.toml",
+        "ledger.csv",
         "locust.html",
         "locust_stats.csv",
         "locust_stats_history.csv",

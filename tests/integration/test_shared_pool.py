@@ -312,3 +312,24 @@ def test_the_same_seed_gives_the_same_ids(commands, notice_server):
     ids = notice_server.ever_registered
     assert len(ids) == 40
     assert set(ids[:20]) == set(ids[20:])
+
+
+def test_a_worker_of_another_suite_altogether_is_not_waited_for(parts, notice_server):
+    (parts.commands.folder / "plain.py").write_text(PLAIN)
+    worker = parts.worker(file=parts.commands.folder / "plain.py")
+    led = parts.end(parts.master(5, 1, "--run-time=30s"))
+    parts.end(worker)
+    assert led.exit_code == 2
+    assert "is refused: its locustfile is not of this suite; use the same files" in led.stderr
+    assert notice_server.seen["POST", "/accounts/device"] == 0
+
+
+PLAIN = """
+from locust import HttpUser, task
+
+
+class NoticeUser(HttpUser):
+    @task
+    def nothing(self):
+        pass
+"""
