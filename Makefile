@@ -26,8 +26,8 @@ EXPERIMENT = $(if $(VARIANTS),--variants $(VARIANTS)) $(call option,AA,aa) \
 TWO_RUNS = $(if $(BASE),'$(BASE)') '$(RUN)' $(call option,MAX_SLOWDOWN,max-slowdown) \
 	$(if $(ANYWAY),--anyway)
 
-.PHONY: help run ui distributed cleanup report compare baseline test test-suite test-target lint \
-	bench bench-users bench-distributed clean $(SUITE)
+.PHONY: help run ui distributed cleanup report compare baseline test test-suite test-target \
+	test-compose lint bench bench-users bench-distributed clean $(SUITE)
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -78,6 +78,11 @@ test-suite: $(VENV)/dev.stamp
 
 $(SUITE): $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $@
+
+test-compose: $(VENV)/dev.stamp ## docker compose for real, where a Docker engine is at hand (5 minutes)
+	@docker version >/dev/null 2>&1 || \
+		{ echo 'error: no Docker engine answers here: try docker version' >&2; exit 2; }
+	$(BIN)/python -m pytest --exitfirst tests/compose
 
 bench: $(VENV)/bench.stamp ## this generator beside its peers, into bench/README.md (7 minutes)
 	@$(BIN)/python -m bench

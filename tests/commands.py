@@ -134,12 +134,14 @@ class Commands:
         return self.finish(self.start("-m", "harness", *arguments, **env))
 
 
-def wait_until(true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
+def wait_until(
+    true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S, poll_s: float = 0.05
+) -> None:
     latest = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > latest:
             pytest.fail(f"not within {timeout_s} s: {what}")
-        time.sleep(0.05)
+        time.sleep(poll_s)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
