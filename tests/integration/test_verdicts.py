@@ -105,6 +105,16 @@ def test_wrong_answers_fail_though_no_objective_says_so(
     assert missed(done) == ["total fail_ratio"]
 
 
+def test_a_server_that_loses_writes_fails(run: Run, notice_server: NoticeServer) -> None:
+    notice_server.drop_every = 2
+    done = run(*LOAD, slo="[total]\np50_ms = 60000\n", VARY_DATA="1")
+    assert verdict(done, "lost-writes") == ("fail", []), done.stdout
+    assert missed(done) == ["devices lost_writes"]
+    (reason,) = done.summary["reasons"]
+    assert re.match(r"lost writes: 0 of 60 devices and [1-9]\d* of 180 values read back", reason)
+    assert len(done.summary["audit"]["examples"]) == 5
+
+
 def test_an_objective_without_samples_fails(run: Run) -> None:
     done = run(*LOAD, "--tags", "read", slo='["PUT /accounts/device alarm"]\np95_ms = 5\n')
     assert verdict(done, "objective-without-samples") == ("fail", []), done.stdout

@@ -199,4 +199,6 @@ def test_make_runs_every_file_of_tests() -> None:
     for pattern in re.findall(r"tests/[^\s)]+", suite[0]):
         for path in PROJECT_DIR.glob(pattern):
             run |= set(path.rglob("test_*.py")) if path.is_dir() else {path}
+    assert "$(BIN)/python -m pytest --exitfirst tests/compose" in makefile, "where Docker is"
+    run |= set((PROJECT_DIR / "tests" / "compose").rglob("test_*.py"))
     assert run == set((PROJECT_DIR / "tests").rglob("test_*.py"))

@@ -129,7 +129,7 @@ def test_a_piped_table_fits_eighty_columns_without_colour(each: Figures) -> None
 def test_what_else_is_known_and_the_verdict_follow_the_table() -> None:
     reasons = ("3 of 600 requests failed", "p95 of [the] total was " + "very " * 15 + "long")
     lines = shown(summary(figures(), reasons))
-    assert lines[-10:] == [
+    assert lines[-11:] == [
         "",
         "devices: 5 registered, 4 deleted, 1 left behind",
         f"delete them: python -m harness cleanup {FOLDER}",
