@@ -38,7 +38,10 @@ def notice(number: int, title: str) -> dict[str, object]:
 
 
 class NoticeServer:
-    """Honest unless `faults[(method, path)]` is set; `seen` counts requests by method and path."""
+    """Honest unless `faults[(method, path)]` is set; `seen` counts requests by method and path.
+
+    With `drop_every` set to n, every nth write to a device is answered as if it had been done.
+    """
 
     def __init__(self, close_after: int | None = None) -> None:
         self.faults: dict[tuple[str, str], Fault] = {}
@@ -49,6 +52,9 @@ class NoticeServer:
         self.connections = 0
         self.close_after = close_after
         self.register_late_s = 0.0
+        self.drop_every = 0
+        self.written = 0
+        self.dropped: list[tuple[str, dict[str, object]]] = []
         self._start(0)
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -101,7 +107,7 @@ class NoticeServer:
         if url.path == "/notice/all":
             return self._page(query)
         if url.path == "/accounts/device":
-            return self._device(method, json.loads(body))
+            return self._device(method, json.loads(body) if body else query)
         return 404, {"detail": "Not found."}
 
     def _page(self, query: dict[str, str]) -> tuple[int, object]:
@@ -128,7 +134,14 @@ class NoticeServer:
             del self.devices[device_id]
             return 204, None
         known = self.devices[device_id]
-        known.update({name: value for name, value in fields.items() if name in known})
+        if method == "GET":
+            return 200, known
+        changes = {name: value for name, value in fields.items() if name in known}
+        self.written += 1
+        if self.drop_every and self.written % self.drop_every == 0:
+            self.dropped.append((device_id, changes))
+            return 200, {**known, **changes}
+        known.update(changes)
         return 200, known
 
 
