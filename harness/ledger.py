@@ -7,7 +7,9 @@ What is reserved and neither of these may still be there, whoever died in betwee
 
 from __future__ import annotations
 
-import csv
+import errno
+import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +23,7 @@ except ImportError:  # Windows: a ledger in use cannot be told from another ther
 
 LEDGER = "ledger.csv"
 HEADING = "state,worker,first,last"
+ROW = re.compile(r"(reserved|gone|unused),(\d+),(\d+),(\d+)")
 
 State = Literal["reserved", "gone", "unused"]
 Ranges = list[tuple[int, int]]
@@ -103,9 +106,13 @@ class Ledger:
         self._file.close()
 
     def _write(self, state: State, worker: int, found: Ranges) -> None:
-        rows = [f"{state},{worker},{first},{last}\n" for first, last in found]
-        if not self._file.closed:  # a run that is interrupted twice may be over already
-            self._file.write("".join(rows).encode())
+        if self._file.closed:  # a run that is interrupted twice may be over already
+            return
+        rows = "".join(f"{state},{worker},{first},{last}\n" for first, last in found).encode()
+        size = os.fstat(self._file.fileno()).st_size
+        if self._file.write(rows) < len(rows):
+            self._file.truncate(size)  # else the next row would go on in the middle of this one
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), LEDGER)
 
 
 def read_reserved(folder: Path) -> dict[int, int]:
@@ -132,10 +139,10 @@ def read_left(folder: Path) -> dict[int, list[int]]:
 
 def _rows(folder: Path) -> Iterable[tuple[str, int, int, int]]:
     """Yield the rows; one that was cut holds nothing that was used."""
-    with (folder / LEDGER).open(encoding="ascii", newline="") as stream:
-        for row in csv.reader(stream):
-            if len(row) == 4 and row[0] in ("reserved", "gone", "unused"):
-                yield row[0], int(row[1]), int(row[2]), int(row[3])
+    with (folder / LEDGER).open(encoding="ascii") as stream:
+        for line in stream:
+            if row := ROW.fullmatch(line.rstrip("\n")):
+                yield row[1], int(row[2]), int(row[3]), int(row[4])
 
 
 def _hold(descriptor: int) -> None:
