@@ -11,6 +11,7 @@ import gevent
 
 import pytest
 from scipy.stats import chi2, chisquare
+from virtual_time import VirtualTime, settle
 
 from harness import devices as module
 from harness.devices import (
@@ -77,54 +78,10 @@ def test_processes_of_one_seed_never_make_the_same_id() -> None:
 # Numbers.
 
 
-class Time:
-    """Stands in for the clock of a process and for what waits by it: `wait` ends in `pass_on`."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.waiting: list[tuple[float, gevent.event.AsyncResult]] = []
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def pass_on(self, seconds: float) -> None:
-        """Let so much time pass, and whoever has waited for long enough go on."""
-        self.now_s += seconds
-        due = [each for each in self.waiting if each[0] <= self.now_s]
-        self.waiting = [each for each in self.waiting if each not in due]
-        for _, result in due:
-            if not result.ready():
-                result.set(False)
-        gevent.sleep(0)
-        gevent.sleep(0)
-
-    def event(self) -> Event:
-        return Event(self)
-
-
-class Event:
-    """An event by that clock."""
-
-    def __init__(self, time: Time) -> None:
-        self.time = time
-        self.results: list[gevent.event.AsyncResult] = []
-
-    def wait(self, timeout: float) -> bool:
-        result = gevent.event.AsyncResult()
-        self.results.append(result)
-        self.time.waiting.append((self.time.now_s + timeout, result))
-        return bool(result.get())
-
-    def set(self) -> None:
-        for result in self.results:
-            if not result.ready():
-                result.set(True)
-
-
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    time = Time()
-    monkeypatch.setattr(module, "monotonic", time.monotonic)
+def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    time = VirtualTime()
+    monkeypatch.setattr(module, "monotonic", time.now)
     monkeypatch.setattr(module, "Event", time.event)
     return time
 
@@ -143,19 +100,18 @@ class Asked:
         self.users += [
             gevent.spawn(lambda: self.got.append(self.numbers.next())) for _ in range(count)
         ]
-        gevent.sleep(0)
+        settle()
 
     def answer(self, last: int) -> None:
         self.numbers.reserved(last)
-        gevent.sleep(0)
-        gevent.sleep(0)
+        settle()
 
     def stop(self) -> None:
         gevent.killall(self.users)
 
 
 @pytest.fixture
-def asked(time: Time):
+def asked(time: VirtualTime):
     asked = Asked()
     yield asked
     asked.stop()
@@ -211,7 +167,7 @@ def test_a_crowd_at_the_start_asks_for_as_much_as_it_needs(asked: Asked) -> None
 
 
 def test_a_lost_answer_is_asked_for_again_once_in_a_while_however_many_wait(
-    asked: Asked, time: Time
+    asked: Asked, time: VirtualTime
 ) -> None:
     asked.use(RESERVED_AT_ONCE // 4)
     for round_ in range(1, 6):
@@ -226,7 +182,7 @@ def test_a_lost_answer_is_asked_for_again_once_in_a_while_however_many_wait(
     assert len(asked.requests) == 6
 
 
-def test_those_that_came_later_do_not_ask_more_often(asked: Asked, time: Time) -> None:
+def test_those_that_came_later_do_not_ask_more_often(asked: Asked, time: VirtualTime) -> None:
     for _ in range(40):
         asked.use(1)
         time.pass_on(ASK_AGAIN_S / 10)
@@ -234,7 +190,7 @@ def test_those_that_came_later_do_not_ask_more_often(asked: Asked, time: Time) -
     assert asked.got == []
 
 
-def test_what_is_asked_for_again_is_all_that_is_missing(asked: Asked, time: Time) -> None:
+def test_what_is_asked_for_again_is_all_that_is_missing(asked: Asked, time: VirtualTime) -> None:
     """The first answer came, the second was lost."""
     asked.use(2 * RESERVED_AT_ONCE)
     asked.answer(RESERVED_AT_ONCE - 1)
@@ -268,7 +224,7 @@ def test_a_number_is_used_by_one_user_only_and_counts_from_then_on(asked: Asked)
 
 
 def test_a_ledger_that_cannot_be_written_fails_one_user_and_no_number_is_used_without_it(
-    time: Time,
+    time: VirtualTime,
 ) -> None:
     def refuse(first: int, last: int) -> None:
         raise OSError("No space left on device")
@@ -277,7 +233,7 @@ def test_a_ledger_that_cannot_be_written_fails_one_user_and_no_number_is_used_wi
     with pytest.raises(OSError, match="No space"):
         numbers.next()
     user = gevent.spawn(numbers.next)
-    gevent.sleep(0)
+    settle()
     assert not user.ready()
     user.kill()
 
@@ -444,7 +400,7 @@ def test_the_handover_says_what_was_used_and_what_of_it_is_confirmed() -> None:
     )
 
 
-def test_a_device_has_a_number_that_the_ledger_had_before(time: Time) -> None:
+def test_a_device_has_a_number_that_the_ledger_had_before(time: VirtualTime) -> None:
     rows: list[tuple[int, int]] = []
 
     def reserve(first: int, last: int) -> None:
