@@ -1,0 +1,276 @@
+"""The rules that devices live by at all times, held against anything that can happen to a run."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from simulated_run import Process, Sent, SimulatedRun
+
+from harness.journal import CLOCKS_S
+from harness.ledger import LEDGER, read_left
+from harness.runfolder import Audit, DeviceCounts
+from harness.settings import Settings
+from tasks.devices import register, set_keywords
+
+MOST_WORKERS = 4
+LONGEST_ENDING_S = 60.0
+ANY = st.integers(0, 1000)
+AHEAD = st.sampled_from([0.0, 1.0, CLOCKS_S])
+
+
+def account(folder: Path) -> dict[str, set[tuple[int, int]]]:
+    """Return what the rows of a ledger say, by an account of its own."""
+    said: dict[str, set[tuple[int, int]]] = {"reserved": set(), "gone": set(), "unused": set()}
+    for line in (folder / LEDGER).read_text().splitlines()[1:]:
+        state, *numbers = line.split(",")
+        worker, first, last = map(int, numbers)
+        said[state] |= {(worker, number) for number in range(first, last + 1)}
+    return said
+
+
+class WholeRun(RuleBasedStateMachine):
+    """Any order of what users, workers, the network, the server and the clock may do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.temporary = tempfile.TemporaryDirectory()
+        self.run: SimulatedRun | None = None
+        self.runs = itertools.count(1)
+
+    @initialize(
+        workers=st.integers(1, 3),
+        limit=st.sampled_from([2, 1000]),
+        sample=st.sampled_from([0, 2, 1000]),
+        seed=ANY,
+        ahead=AHEAD,
+    )
+    def start(self, workers: int, limit: int, sample: int, seed: int, ahead: float) -> None:
+        told = Settings(device_pool_limit=limit, audit_sample=sample)
+        self.run = SimulatedRun(Path(self.temporary.name), told, seed)
+        for number in range(workers):
+            self.run.join(ahead_s=ahead if number else 0.0)
+        self.run.deliver_all()
+        self.begin()
+
+    def begin(self) -> None:
+        number = next(self.runs)
+        self.run.begin(f"run-{number}", seed=number)
+        self.is_open, self.was_away = True, False
+
+    def teardown(self) -> None:
+        if self.run is None:
+            return
+        try:
+            self.run.server.is_away = False
+            if self.run.is_alive and self.is_open:
+                if self.run.ending is None:
+                    self.run.end()
+                self.wait_for_the_end()
+                self.conclude()
+            self.clean_up()
+            assert self.run.left() == set()
+            assert self.on_the_server() == set()
+            self.the_rules_hold()
+        finally:
+            self.run.close()
+            self.temporary.cleanup()
+
+    # What is there.
+
+    def on_the_server(self) -> set[str]:
+        return {*self.run.server.devices} & self.run._reservable()
+
+    def process(self, number: int, which: Callable[[Process], bool]) -> Process | None:
+        found = [process for process in self.run.processes if which(process)]
+        return found[number % len(found)] if found else None
+
+    # Users and the server.
+
+    @rule(number=ANY)
+    def register(self, number: int) -> None:
+        if process := self.process(number, lambda each: each.has_users):
+            process.act(register)
+
+    @rule(number=ANY, times=st.integers(1, 3))
+    def write(self, number: int, times: int) -> None:
+        if process := self.process(number, lambda each: each.has_users):
+            for _ in range(times):
+                process.act(set_keywords)
+
+    @rule(number=ANY, how=st.sampled_from(["right"] * 3 + ["again", "lost", "late", "refused"]))
+    def answer(self, number: int, how: str) -> None:
+        if self.run.server.under_way:
+            self.give(self.run.server.under_way[number % len(self.run.server.under_way)], how)
+
+    @rule()
+    def answer_all(self) -> None:
+        for sent in [*self.run.server.under_way]:
+            self.give(sent, "right")
+
+    def give(self, sent: Sent, how: str) -> None:
+        self.run.pass_on(0.001)
+        if sent in self.run.server.under_way:
+            self.run.server.answer(sent, how)
+        self.run.pass_on(0.001)
+
+    @precondition(lambda self: self.run.server.overdue)
+    @rule(number=ANY)
+    def come_to_what_is_overdue(self, number: int) -> None:
+        overdue = self.run.server.overdue
+        self.run.server.do(overdue.pop(number % len(overdue)))
+
+    # Workers and the network.
+
+    @rule(number=ANY)
+    def report(self, number: int) -> None:
+        if process := self.process(number, lambda each: each.is_alive):
+            process.send_stats()
+
+    @rule(number=ANY, to_master=st.booleans(), times=st.integers(1, 5))
+    def deliver(self, number: int, to_master: bool, times: int) -> None:
+        if process := self.process(number, lambda each: each.is_alive):
+            for _ in range(times):
+                self.run.deliver(process, to_master=to_master)
+
+    @rule()
+    def report_and_deliver_all(self) -> None:
+        for process in self.run.processes:
+            if process.is_alive:
+                process.send_stats()
+        self.run.deliver_all()
+        self.run.pass_on(1.5)
+        self.run.deliver_all()
+
+    @precondition(lambda self: len(self.run.processes) < MOST_WORKERS and self.run.is_alive)
+    @rule(ahead=AHEAD)
+    def join(self, ahead: float) -> None:
+        self.run.join(ahead)
+
+    @rule(number=ANY)
+    def cut(self, number: int) -> None:
+        if process := self.process(number, lambda each: each.is_alive and not each.is_cut):
+            process.is_cut = True
+
+    @rule(number=ANY)
+    def heal(self, number: int) -> None:
+        if process := self.process(number, lambda each: each.is_alive and each.is_cut):
+            process.is_cut = False
+
+    @rule(number=ANY)
+    def crash(self, number: int) -> None:
+        if process := self.process(number, lambda each: each.is_alive):
+            process.crash()
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 2.5, 6.0, 20.0]))
+    def wait(self, seconds: float) -> None:
+        self.run.pass_on(seconds)
+
+    # The end.
+
+    @precondition(lambda self: self.run.is_alive and self.is_open and self.run.ending is None)
+    @rule()
+    def end(self) -> None:
+        self.run.end()
+
+    @precondition(lambda self: self.run.ending is not None and self.run.is_alive)
+    @rule()
+    def wait_for_the_end(self) -> None:
+        latest_s = self.run.time.now_s + LONGEST_ENDING_S
+        while not self.run.ending.ready():
+            assert self.run.time.now_s < latest_s, "nobody waits for so long"
+            self.run.deliver_all()
+            self.run.pass_on(0.5)
+
+    @precondition(lambda self: self.run.ending is not None and self.run.ending.ready())
+    @rule()
+    def conclude(self) -> None:
+        counts, audit = self.run.conclude()
+        self.is_open = False
+        self.judge(counts, audit)
+
+    def judge(self, counts: DeviceCounts, audit: Audit | None) -> None:
+        """An honest server is not accused, and the counts are what it says itself."""
+        if audit is not None:
+            assert (audit.lost_devices, audit.wrong_values) == (0, 0), audit.examples
+        assert counts.left_behind == len(self.run.left())
+        if not self.run.server.is_away:
+            created = len(self.run.server.created & self.run._reservable())
+            assert counts == DeviceCounts(registered=created, deleted=created, left_behind=0)
+
+    @precondition(lambda self: not self.is_open)
+    @rule()
+    def clean_up(self) -> None:
+        before = self.run.left()
+        self.run.clean_up()
+        after = self.run.left()
+        assert after <= before
+        if not self.run.server.is_away:
+            assert after == set()
+
+    @precondition(lambda self: not self.is_open and self.run.is_alive)
+    @rule()
+    def begin_again(self) -> None:
+        self.begin()
+
+    @rule()
+    def crash_the_master(self) -> None:
+        if self.run.is_alive:
+            self.run.crash()
+            self.is_open = False
+
+    @rule(is_away=st.booleans())
+    def the_server_goes_away_or_comes_back(self, is_away: bool) -> None:
+        """For what comes after the users: theirs is dealt with one by one."""
+        self.run.server.is_away = is_away
+
+    # At all times.
+
+    @invariant()
+    def the_rules_hold(self) -> None:
+        if self.run is not None:
+            assert self.run.server.wrongs == []
+
+    @invariant()
+    def pools_hold_what_is_registered_and_no_more_than_they_may(self) -> None:
+        for process in self.run.processes if self.run is not None else ():
+            if process.devices is not None and process.has_users:
+                assert len(process.devices.pool) <= self.run.settings.device_pool_limit
+                assert {*process.devices.pool._ids} <= self.run.server.confirmed
+
+    @invariant()
+    def the_ledger_adds_up_and_knows_whatever_is_there(self) -> None:
+        if self.run is None:
+            return
+        said = account(self.run.run_folder)
+        assert not said["gone"] & said["unused"]
+        assert said["gone"] | said["unused"] <= said["reserved"]
+        assert self.on_the_server() <= self.run.left()
+        over = said["gone"] | said["unused"]
+        left = {
+            (worker, number)
+            for worker, numbers in read_left(self.run.run_folder).items()
+            for number in numbers
+        }
+        assert left == said["reserved"] - over
+
+
+TestWholeRun = WholeRun.TestCase
+TestWholeRun.settings = settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    stateful_step_count=40,
+)
