@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from simulated_run import Process, Sent, SimulatedRun
+from simulated_run import Process, SimulatedRun
 
 from harness.journal import CLOCKS_S
 from harness.ledger import LEDGER, read_left
@@ -24,9 +24,19 @@ from harness.runfolder import Audit, DeviceCounts
 from harness.settings import Settings
 from tasks.devices import register, set_keywords
 
-MOST_WORKERS = 4
+Doings = list[tuple[str, int]]
+MOST_WORKERS = 6
 LONGEST_ENDING_S = 60.0
+EARLIEST_END, EARLIEST_CRASH = 6, 20
 ANY = st.integers(0, 1000)
+TASKS = {"register": register, "write": set_keywords}
+ANSWERS = ("right", "again", "lost", "late", "refused")
+DOINGS = (
+    *("register", "register", "write", "write", "write", "right", "right", "right", "right"),
+    *("again", "lost", "late", "refused", "up", "up", "up", "down", "down", "down"),
+    *("report", "wait"),
+)
+WORK = st.lists(st.tuples(st.sampled_from(DOINGS), ANY), max_size=20)
 AHEAD = st.sampled_from([0.0, 1.0, CLOCKS_S])
 
 
@@ -50,9 +60,9 @@ class WholeRun(RuleBasedStateMachine):
         self.runs = itertools.count(1)
 
     @initialize(
-        workers=st.integers(1, 3),
+        workers=st.integers(1, 4),
         limit=st.sampled_from([2, 1000]),
-        sample=st.sampled_from([0, 2, 1000]),
+        sample=st.sampled_from([2, 1000]),
         seed=ANY,
         ahead=AHEAD,
     )
@@ -62,7 +72,12 @@ class WholeRun(RuleBasedStateMachine):
         for number in range(workers):
             self.run.join(ahead_s=ahead if number else 0.0)
         self.run.deliver_all()
+        self.steps = 0
         self.begin()
+        self.run.deliver_all()
+        for process in self.run.processes:
+            process.act(register)
+        self.all_is_well()
 
     def begin(self) -> None:
         number = next(self.runs)
@@ -96,56 +111,37 @@ class WholeRun(RuleBasedStateMachine):
         found = [process for process in self.run.processes if which(process)]
         return found[number % len(found)] if found else None
 
-    # Users and the server.
+    # Users, the server and the network: mostly as it should be.
 
-    @rule(number=ANY)
-    def register(self, number: int) -> None:
-        if process := self.process(number, lambda each: each.has_users):
-            process.act(register)
+    @rule(doings=WORK)
+    def work(self, doings: Doings) -> None:
+        for what, number in doings:
+            process = self.process(number, lambda each: each.has_users)
+            alive = self.process(number, lambda each: each.is_alive)
+            if what in TASKS and process is not None:
+                process.act(TASKS[what])
+            elif what in ANSWERS:
+                self.answer(number, what)
+            elif what in ("up", "down") and alive is not None:
+                self.run.deliver(alive, to_master=what == "up")
+            elif what == "report" and alive is not None:
+                alive.send_stats()
+            elif what == "wait":
+                self.run.pass_on(0.4)
 
-    @rule(number=ANY, times=st.integers(1, 3))
-    def write(self, number: int, times: int) -> None:
-        if process := self.process(number, lambda each: each.has_users):
-            for _ in range(times):
-                process.act(set_keywords)
-
-    @rule(number=ANY, how=st.sampled_from(["right"] * 3 + ["again", "lost", "late", "refused"]))
     def answer(self, number: int, how: str) -> None:
-        if self.run.server.under_way:
-            self.give(self.run.server.under_way[number % len(self.run.server.under_way)], how)
-
-    @rule()
-    def answer_all(self) -> None:
-        for sent in [*self.run.server.under_way]:
-            self.give(sent, "right")
-
-    def give(self, sent: Sent, how: str) -> None:
+        under_way = self.run.server.under_way
         self.run.pass_on(0.001)
-        if sent in self.run.server.under_way:
-            self.run.server.answer(sent, how)
+        if under_way:
+            self.run.server.answer(under_way[number % len(under_way)], how)
         self.run.pass_on(0.001)
 
-    @precondition(lambda self: self.run.server.overdue)
-    @rule(number=ANY)
-    def come_to_what_is_overdue(self, number: int) -> None:
-        overdue = self.run.server.overdue
-        self.run.server.do(overdue.pop(number % len(overdue)))
-
-    # Workers and the network.
-
-    @rule(number=ANY)
-    def report(self, number: int) -> None:
-        if process := self.process(number, lambda each: each.is_alive):
-            process.send_stats()
-
-    @rule(number=ANY, to_master=st.booleans(), times=st.integers(1, 5))
-    def deliver(self, number: int, to_master: bool, times: int) -> None:
-        if process := self.process(number, lambda each: each.is_alive):
-            for _ in range(times):
-                self.run.deliver(process, to_master=to_master)
-
     @rule()
-    def report_and_deliver_all(self) -> None:
+    def all_is_well(self) -> None:
+        """What is under way arrives, is answered, and is passed on."""
+        self.run.deliver_all()
+        while self.run.server.under_way:
+            self.answer(0, "right")
         for process in self.run.processes:
             if process.is_alive:
                 process.send_stats()
@@ -153,35 +149,55 @@ class WholeRun(RuleBasedStateMachine):
         self.run.pass_on(1.5)
         self.run.deliver_all()
 
+    @precondition(lambda self: self.run.server.overdue)
+    @rule(number=ANY)
+    def come_to_what_is_overdue(self, number: int) -> None:
+        overdue = self.run.server.overdue
+        self.run.server.do(overdue.pop(number % len(overdue)))
+
+    # Workers.
+
     @precondition(lambda self: len(self.run.processes) < MOST_WORKERS and self.run.is_alive)
-    @rule(ahead=AHEAD)
-    def join(self, ahead: float) -> None:
+    @rule(ahead=AHEAD, doings=WORK)
+    def join(self, ahead: float, doings: Doings) -> None:
         self.run.join(ahead)
+        self.work(doings)
 
-    @rule(number=ANY)
-    def cut(self, number: int) -> None:
-        if process := self.process(number, lambda each: each.is_alive and not each.is_cut):
+    @precondition(lambda self: not any(each.is_cut for each in self.run.processes))
+    @rule(number=ANY, seconds=st.sampled_from([0.0, 2.0, 6.0]), doings=WORK)
+    def cut(self, number: int, seconds: float, doings: Doings) -> None:
+        if process := self.process(number, lambda each: each.is_alive):
             process.is_cut = True
+        self.run.pass_on(seconds)
+        self.work(doings)
 
-    @rule(number=ANY)
-    def heal(self, number: int) -> None:
-        if process := self.process(number, lambda each: each.is_alive and each.is_cut):
+    @precondition(lambda self: any(each.is_cut for each in self.run.processes))
+    @rule(doings=WORK)
+    def heal(self, doings: Doings) -> None:
+        for process in self.run.processes:
             process.is_cut = False
+        self.work(doings)
 
-    @rule(number=ANY)
-    def crash(self, number: int) -> None:
+    @precondition(lambda self: sum(each.is_alive for each in self.run.processes) > 2)
+    @rule(number=ANY, doings=WORK)
+    def crash(self, number: int, doings: Doings) -> None:
+        self.work(doings)
         if process := self.process(number, lambda each: each.is_alive):
             process.crash()
 
-    @rule(seconds=st.sampled_from([0.5, 1.0, 2.5, 6.0, 20.0]))
-    def wait(self, seconds: float) -> None:
+    @rule(seconds=st.sampled_from([0.5, 1.0, 2.5, 6.0]), doings=WORK)
+    def wait(self, seconds: float, doings: Doings) -> None:
         self.run.pass_on(seconds)
+        self.work(doings)
 
     # The end.
 
-    @precondition(lambda self: self.run.is_alive and self.is_open and self.run.ending is None)
-    @rule()
-    def end(self) -> None:
+    @precondition(
+        lambda self: self.steps > EARLIEST_END and self.is_open and self.run.ending is None
+    )
+    @rule(doings=WORK)
+    def end(self, doings: Doings) -> None:
+        self.work(doings)
         self.run.end()
 
     @precondition(lambda self: self.run.ending is not None and self.run.is_alive)
@@ -224,11 +240,12 @@ class WholeRun(RuleBasedStateMachine):
     def begin_again(self) -> None:
         self.begin()
 
-    @rule()
-    def crash_the_master(self) -> None:
-        if self.run.is_alive:
-            self.run.crash()
-            self.is_open = False
+    @precondition(lambda self: self.steps > EARLIEST_CRASH and self.run.is_alive)
+    @rule(doings=WORK)
+    def crash_the_master(self, doings: Doings) -> None:
+        self.work(doings)
+        self.run.crash()
+        self.is_open = False
 
     @rule(is_away=st.booleans())
     def the_server_goes_away_or_comes_back(self, is_away: bool) -> None:
@@ -240,6 +257,7 @@ class WholeRun(RuleBasedStateMachine):
     @invariant()
     def the_rules_hold(self) -> None:
         if self.run is not None:
+            self.steps += 1
             assert self.run.server.wrongs == []
 
     @invariant()
@@ -270,7 +288,7 @@ TestWholeRun = WholeRun.TestCase
 TestWholeRun.settings = settings(
     deadline=None,
     derandomize=True,
-    max_examples=60,
+    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     stateful_step_count=40,
 )
