@@ -370,6 +370,7 @@ class SimulatedRun:
         self.processes: list[Process] = []
         self.heard_s: dict[str, float] = {}
         self.greenlets: list[gevent.Greenlet] = []
+        self.meanwhile: Callable[[], None] = lambda: None
         self.ids: dict[int, list[str]] = {}
         self._patches = ExitStack()
         self._patch()
@@ -493,6 +494,7 @@ class SimulatedRun:
         while seconds > 0:
             self.time.pass_on(min(STEP_S, seconds))
             self._beat()
+            self.meanwhile()
             settle()
             seconds -= STEP_S
 

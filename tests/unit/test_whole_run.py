@@ -72,6 +72,7 @@ class WholeRun(RuleBasedStateMachine):
         for number in range(workers):
             self.run.join(ahead_s=ahead if number else 0.0)
         self.run.deliver_all()
+        self.run.meanwhile = self.users_go_on
         self.steps = 0
         self.begin()
         self.run.deliver_all()
@@ -82,7 +83,7 @@ class WholeRun(RuleBasedStateMachine):
     def begin(self) -> None:
         number = next(self.runs)
         self.run.begin(f"run-{number}", seed=number)
-        self.is_open, self.was_away = True, False
+        self.is_open, self.is_ending = True, False
 
     def teardown(self) -> None:
         if self.run is None:
@@ -91,7 +92,7 @@ class WholeRun(RuleBasedStateMachine):
             self.run.server.is_away = False
             if self.run.is_alive and self.is_open:
                 if self.run.ending is None:
-                    self.run.end()
+                    self.end([])
                 self.wait_for_the_end()
                 self.conclude()
             self.clean_up()
@@ -135,6 +136,17 @@ class WholeRun(RuleBasedStateMachine):
         if under_way:
             self.run.server.answer(under_way[number % len(under_way)], how)
         self.run.pass_on(0.001)
+
+    def users_go_on(self) -> None:
+        """Let those write that do not know yet that the run ends, while others wait for that."""
+        if not self.is_ending:
+            return
+        for process in self.run.processes:
+            if process.has_users and self.run.random.random() < 0.5:
+                process.act(set_keywords)
+        for sent in [*self.run.server.under_way]:
+            if self.run.random.random() < 0.5:
+                self.run.server.answer(sent, self.run.random.choice(ANSWERS))
 
     @rule()
     def all_is_well(self) -> None:
@@ -198,6 +210,7 @@ class WholeRun(RuleBasedStateMachine):
     @rule(doings=WORK)
     def end(self, doings: Doings) -> None:
         self.work(doings)
+        self.is_ending = True
         self.run.end()
 
     @precondition(lambda self: self.run.ending is not None and self.run.is_alive)
@@ -245,7 +258,7 @@ class WholeRun(RuleBasedStateMachine):
     def crash_the_master(self, doings: Doings) -> None:
         self.work(doings)
         self.run.crash()
-        self.is_open = False
+        self.is_open, self.is_ending = False, True
 
     @rule(is_away=st.booleans())
     def the_server_goes_away_or_comes_back(self, is_away: bool) -> None:
@@ -288,7 +301,7 @@ TestWholeRun = WholeRun.TestCase
 TestWholeRun.settings = settings(
     deadline=None,
     derandomize=True,
-    max_examples=200,
+    max_examples=150,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     stateful_step_count=40,
 )
