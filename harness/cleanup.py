@@ -136,9 +136,10 @@ def sweep(
     left: list[str] = list(devices)
     try:
         while left and (time_s := latest_s - time.monotonic()) > 0:
+            is_last = time.monotonic() > settled_s
             errands.run(origin, left, delete, per_s=settings.cleanup_per_s, timeout_s=time_s)
             left = [id_ for id_ in left if id_ not in swept.deleted and id_ not in swept.absent]
-            if not doubtful & set(left) or time.monotonic() > settled_s + DOUBT_POLL_S:
+            if is_last or not doubtful & set(left):
                 break  # what else is left was refused: asking again is for another day
             gevent.sleep(DOUBT_POLL_S)
     finally:
