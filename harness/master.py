@@ -170,7 +170,11 @@ class Master:
         self._heard_s[client_id] = time.monotonic()
 
     def _on_heartbeat(self, client_id: str, **_: object) -> None:
+        """Count whoever is there in: locust gives users to one whose heart beats again."""
         self._heard_s[client_id] = time.monotonic()
+        run = self._run
+        if run is not None and not run.is_over and client_id in self._accepted:
+            run.took_part.add(client_id)
 
     def _on_hello(self, msg: Any, **_: object) -> None:
         """Take a worker in, also in mid-run, or refuse it."""

@@ -154,12 +154,11 @@ class Server:
                 it is done and the answer lost; "late", when it is overdue; "refused".
         """
         self.under_way.remove(sent)
-        if how == "refused":
+        if how in ("refused", "late"):
+            if how == "late":
+                self.overdue.append(sent)
             sent.answer.set(False)
-            return
-        if how == "late":
-            self.overdue.append(sent)
-            sent.answer.set(False)
+            settle()
             return
         if how == "again" and sent.method == "PUT":
             self.overdue.append(sent)
@@ -169,6 +168,7 @@ class Server:
             self.confirmed.add(str(sent.fields["id"]))
         if not sent.answer.ready():
             sent.answer.set(is_right and how != "lost")
+        settle()
 
 
 class Sender:

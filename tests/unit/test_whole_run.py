@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -305,3 +306,83 @@ TestWholeRun.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     stateful_step_count=40,
 )
+
+
+# Cases that it takes luck to come upon.
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[SimulatedRun]:
+    run = SimulatedRun(tmp_path, Settings())
+    yield run
+    run.close()
+
+
+def test_a_worker_that_is_back_takes_part_before_it_says_what_it_does(run: SimulatedRun) -> None:
+    """Missing at the start, given users by locust when its heart beats again, and cut off anew.
+
+    It goes on writing until it has heard nothing for long enough, and is waited for.
+    """
+    run.join()
+    late = run.join()
+    run.deliver_all()
+    late.is_cut = True
+    run.pass_on(6.0)
+    run.begin("run-1", seed=1)
+    late.is_cut = False
+    run.pass_on(0.5)
+    run.deliver_all()
+    late.act(register)
+    run.deliver_all()
+    run.server.answer(run.server.under_way[0], "right")
+    run.pass_on(0.5)
+    late.is_cut = True
+    run.pass_on(6.0)
+
+    def write() -> None:
+        if late.has_users:
+            late.act(set_keywords)
+        for sent in [*run.server.under_way]:
+            run.server.answer(sent, "right")
+
+    run.meanwhile = write
+    run.end()
+    while not run.ending.ready():
+        run.deliver_all()
+        run.pass_on(0.5)
+    counts, audit = run.conclude()
+    assert run.server.wrongs == []
+    assert counts == DeviceCounts(registered=1, deleted=1, left_behind=0)
+    assert audit is None
+    assert run.master.last_words()[2] == 1
+
+
+def test_a_dropped_last_write_is_found_in_a_run_of_several_processes(run: SimulatedRun) -> None:
+    """Each of them writes to the device of one; the last of all is not done."""
+    for ahead_s in (0.0, 1.0, CLOCKS_S):
+        run.join(ahead_s)
+    run.deliver_all()
+    run.begin("run-1", seed=1)
+    run.deliver_all()
+    run.processes[0].act(register)
+    run.deliver_all()
+    run.server.answer(run.server.under_way[0], "right")
+    for process in run.processes:
+        process.send_stats()
+    run.deliver_all()
+    run.pass_on(1.5)
+    run.deliver_all()
+    for process in reversed(run.processes):
+        run.pass_on(2 * CLOCKS_S + 1)
+        process.act(set_keywords)
+        (sent,) = run.server.under_way
+        before = {id_: {**fields} for id_, fields in run.server.devices.items()}
+        run.server.answer(sent, "right")
+    run.server.devices.update(before)
+    run.end()
+    while not run.ending.ready():
+        run.deliver_all()
+        run.pass_on(0.5)
+    _, audit = run.conclude()
+    assert (audit.devices, audit.wrong_values) == (1, 1)
+    assert audit.examples[0].endswith('is "word1", not "word2"')
