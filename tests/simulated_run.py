@@ -237,7 +237,7 @@ class Process:
         self.run, self.client_id, self.ahead_s = run, client_id, ahead_s
         self.to_master: deque[bytes] = deque()
         self.to_worker: deque[bytes] = deque()
-        self.is_alive, self.is_cut = True, False
+        self.is_alive, self.is_cut, self.is_lossy = True, False, False
         self.is_stopping = False
         self.devices: Devices | None = None
         self.users = Group()
@@ -435,7 +435,7 @@ class SimulatedRun:
 
     def send_message(self, kind: str, data: object = None, client_id: str = "") -> None:
         for process in self.processes:
-            if process.client_id == client_id and process.is_alive:
+            if process.client_id == client_id and process.is_alive and not process.is_lossy:
                 process.to_worker.append(Message(kind, data, client_id).serialize())
 
     def _start_users(self) -> None:

@@ -87,22 +87,26 @@ class WholeRun(RuleBasedStateMachine):
         self.is_open, self.is_ending = True, False
 
     def teardown(self) -> None:
-        if self.run is None:
-            return
         try:
-            self.run.server.is_away = False
-            if self.run.is_alive and self.is_open:
-                if self.run.ending is None:
-                    self.end([])
-                self.wait_for_the_end()
-                self.conclude()
-            self.clean_up()
-            assert self.run.left() == set()
-            assert self.on_the_server() == set()
-            self.the_rules_hold()
+            if self.run is not None:
+                self.see_it_through()
         finally:
-            self.run.close()
+            if self.run is not None:
+                self.run.close()
             self.temporary.cleanup()
+
+    def see_it_through(self) -> None:
+        """End the run, if it goes on: in the end nothing is left of any."""
+        self.run.server.is_away = False
+        if self.run.is_alive and self.is_open:
+            if self.run.ending is None:
+                self.end([])
+            self.wait_for_the_end()
+            self.conclude()
+        self.clean_up()
+        assert self.run.left() == set()
+        assert self.on_the_server() == set()
+        self.the_rules_hold()
 
     # What is there.
 
@@ -177,10 +181,18 @@ class WholeRun(RuleBasedStateMachine):
         self.work(doings)
 
     @precondition(lambda self: not any(each.is_cut for each in self.run.processes))
-    @rule(number=ANY, seconds=st.sampled_from([0.0, 2.0, 6.0]), doings=WORK)
-    def cut(self, number: int, seconds: float, doings: Doings) -> None:
+    @rule(
+        number=ANY,
+        seconds=st.sampled_from([0.0, 2.0, 6.0]),
+        is_lossy=st.booleans(),
+        doings=WORK,
+    )
+    def cut(self, number: int, seconds: float, is_lossy: bool, doings: Doings) -> None:
+        """Cut a worker off: what the master says meanwhile arrives later, or never."""
         if process := self.process(number, lambda each: each.is_alive):
-            process.is_cut = True
+            process.is_cut, process.is_lossy = True, is_lossy
+            if is_lossy:
+                process.to_worker.clear()
         self.run.pass_on(seconds)
         self.work(doings)
 
@@ -188,7 +200,7 @@ class WholeRun(RuleBasedStateMachine):
     @rule(doings=WORK)
     def heal(self, doings: Doings) -> None:
         for process in self.run.processes:
-            process.is_cut = False
+            process.is_cut = process.is_lossy = False
         self.work(doings)
 
     @precondition(lambda self: sum(each.is_alive for each in self.run.processes) > 2)
@@ -298,7 +310,7 @@ class WholeRun(RuleBasedStateMachine):
         assert left == said["reserved"] - over
 
 
-TestWholeRun = WholeRun.TestCase
+TestWholeRun = pytest.mark.timeout(600)(WholeRun.TestCase)  # making a failure small takes long
 TestWholeRun.settings = settings(
     deadline=None,
     derandomize=True,
