@@ -26,7 +26,7 @@ EXPERIMENT = $(if $(VARIANTS),--variants $(VARIANTS)) $(call option,AA,aa) \
 TWO_RUNS = $(if $(BASE),'$(BASE)') '$(RUN)' $(call option,MAX_SLOWDOWN,max-slowdown) \
 	$(if $(ANYWAY),--anyway)
 
-.PHONY: help run ui distributed report compare baseline test test-suite test-target lint bench \
+.PHONY: help run ui distributed cleanup report compare baseline test test-suite test-target lint bench \
 	bench-users clean $(SUITE)
 .DEFAULT_GOAL := help
 
@@ -46,7 +46,11 @@ ui: $(VENV)/run.stamp ## locust's web UI on http://127.0.0.1:8089 (PORT= for ano
 
 distributed: WORKERS ?= 2
 distributed: $(VENV)/run.stamp ## a headless run by a master and WORKERS=2 local processes
-	@$(BIN)/python -m harness run --workers $(WORKERS) $(RUN_OPTIONS)
+	@$(BIN)/python -m harness run --workers $(WORKERS) $(if $(REBALANCE),--enable-rebalancing) \
+		$(RUN_OPTIONS)
+
+cleanup: $(VENV)/run.stamp ## delete what a run has left on its server: RUN=results/RUN_ID
+	@$(BIN)/python -m harness cleanup $(if $(RUN),'$(RUN)')
 
 report: $(VENV)/run.stamp ## draw the report of a run again: RUN=results/RUN_ID
 	@$(BIN)/python -m harness report $(if $(RUN),'$(RUN)')

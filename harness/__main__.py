@@ -89,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
             "--run-time", type=_duration, help="duration such as 30s, 5m or 1h30m"
         )
         command.add_argument("--workers", type=_workers, help="run master and so many workers")
+        command.add_argument(
+            "--enable-rebalancing",
+            action="store_true",
+            help="the users of a worker that is lost go to the others",
+        )
         command.add_argument("--seed", help="makes the choices of every user repeatable")
         command.add_argument("--tags", nargs="+", help="only tasks with one of these tags")
         command.add_argument("--exclude-tags", nargs="+", help="no task with one of these tags")
@@ -230,6 +235,7 @@ def _locust(
         workers = [_worker(port, number, folder) for number in range(1, options.workers + 1)]
         command += ["--master", f"--master-bind-port={port}"]
         command += [f"--expect-workers={options.workers}"]
+        command += ["--enable-rebalancing"] if options.enable_rebalancing else []
     if options.command == "run":
         command += ["--headless", "--only-summary", "--logfile", str(folder / "locust.log")]
         print(f"load on {redacted(host)}, results in {folder}/", flush=True)

@@ -51,7 +51,7 @@ def clean_up(folder: Path, settings: Settings) -> int:
             return 0
         gate.check_target(host, settings)
         ended_s = _ended_s(folder, manifest, settings)
-        swept = sweep(Origin(host, settings), left, left.keys(), ended_s, ledger, settings)
+        swept = sweep(Origin(host, settings), left, dict.fromkeys(left, ended_s), ledger, settings)
     remaining = len(left) - len(swept.deleted) - len(swept.absent)
     print(
         f"devices: {len(swept.deleted)} deleted, {len(swept.absent)} were not there, "
@@ -76,4 +76,4 @@ def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
         print(f"waiting {wait_s:.0f} s until the workers of this run have stopped", flush=True)
         time.sleep(wait_s)
         ago_s += wait_s
-    return time.monotonic() - ago_s + settings.connect_timeout_s + settings.answer_timeout_s
+    return time.monotonic() - ago_s + settings.answer_timeout_s

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import gevent
@@ -46,8 +46,6 @@ def conclude(
     handovers: Sequence[Handover],
     ledger: Ledger,
     settings: Settings,
-    *,
-    is_all_known: bool = True,
 ) -> tuple[DeviceCounts, Audit | None]:
     """Read a sample of a run's devices back, delete all, and count.
 
@@ -57,7 +55,6 @@ def conclude(
         handovers: of all processes that took part; no user writes any more.
         ledger: of the run.
         settings: of the run.
-        is_all_known: whether each process has handed over its devices itself.
 
     Returns:
         The counts, and what was found; None when there was nothing to read.
@@ -70,16 +67,18 @@ def conclude(
     audit = None
     if confirmed and settings.audit_sample:
         sample = heapq.nsmallest(settings.audit_sample, confirmed)
-        journals = [each.writes for each in handovers] if is_all_known else None
-        audit = read_back(origin, sample, journals, settings)
+        journals = [each.writes for each in handovers if each.writes is not None]
+        are_known = len(journals) == len(handovers)
+        audit = read_back(origin, sample, journals if are_known else None, settings)
     for each in handovers:
         ledger.give_back(each.worker, each.used)
     if settings.keep_devices:
         counts = DeviceCounts(registered=len(confirmed), deleted=0, left_behind=len(confirmed))
         return counts, audit
-    doubtful = used.keys() - confirmed
-    settled_s = time.monotonic() + settings.answer_timeout_s
-    swept = sweep(origin, used, doubtful, settled_s, ledger, settings)
+    latest_s = time.monotonic() + settings.answer_timeout_s
+    settled_s = {each.worker: latest_s - each.quiet_s for each in handovers}
+    doubts = {id_: settled_s[used[id_].worker] for id_ in used.keys() - confirmed}
+    swept = sweep(origin, used, doubts, ledger, settings)
     counts = DeviceCounts(
         registered=len(confirmed | swept.deleted),
         deleted=len(swept.deleted | (swept.absent & confirmed)),
@@ -91,8 +90,7 @@ def conclude(
 def sweep(
     origin: Origin,
     devices: Mapping[str, Numbered],
-    doubtful: Set[str],
-    settled_s: float,
+    doubts: Mapping[str, float],
     ledger: Ledger,
     settings: Settings,
 ) -> Swept:
@@ -101,9 +99,9 @@ def sweep(
     Args:
         origin: of the server.
         devices: by id.
-        doubtful: those whose registration nobody has confirmed: the server may still be at work
-            on it, so that "not found" means nothing yet.
-        settled_s: until when, in seconds of `time.monotonic`; they are asked for again until then.
+        doubts: those whose registration nobody has confirmed, and until when in seconds of
+            `time.monotonic` the server may still be at work on it: until then "not found" means
+            nothing, and they are asked for again.
         ledger: of the run.
         settings: of the run.
     """
@@ -119,7 +117,7 @@ def sweep(
             ledger.strike_off(worker, numbers)
 
     def delete(session: Session, id_: str) -> None:
-        is_settled = id_ not in doubtful or time.monotonic() > settled_s
+        is_settled = time.monotonic() > doubts.get(id_, 0.0)
         request = contract.unregister(id_)
         status, _ = session.ask(request)
         if status == request.endpoint.status:
@@ -136,10 +134,10 @@ def sweep(
     left: list[str] = list(devices)
     try:
         while left and (time_s := latest_s - time.monotonic()) > 0:
-            is_last = time.monotonic() > settled_s
+            began_s = time.monotonic()
             errands.run(origin, left, delete, per_s=settings.cleanup_per_s, timeout_s=time_s)
             left = [id_ for id_ in left if id_ not in swept.deleted and id_ not in swept.absent]
-            if is_last or not doubtful & set(left):
+            if began_s > max((doubts.get(id_, 0.0) for id_ in left), default=0.0):
                 break  # what else is left was refused: asking again is for another day
             gevent.sleep(DOUBT_POLL_S)
     finally:

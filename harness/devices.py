@@ -27,6 +27,7 @@ from harness.ledger import Ranges, ranges
 ID_LENGTH = 30
 ID_CHARACTERS = ascii_uppercase + digits
 RESERVED_AT_ONCE = 200
+"""A worker asks for so many: its master is far away, and the rest costs a DELETE if it dies."""
 ASK_AGAIN_S = 2.0
 
 _FAIR = 256 - 256 % len(ID_CHARACTERS)
@@ -51,13 +52,16 @@ class Handover(Struct, frozen=True, kw_only=True):
         worker: its index.
         used: how many numbers it has used, from 0 on.
         confirmed: those of them that the server has registered.
-        writes: the last ones to the devices of the sample that is read back, by id.
+        writes: the last ones to the devices of the sample that is read back, by id; None of a
+            worker that was lost.
+        quiet_s: for how long it has sent nothing any more; less than 0 when that is not known.
     """
 
     worker: int
     used: int
     confirmed: Ranges
-    writes: dict[str, Writes] = {}
+    writes: dict[str, Writes] | None
+    quiet_s: float = 0.0
 
 
 class Pool:
@@ -100,13 +104,15 @@ class Pool:
 class Numbers:
     """Counts the devices of one process, and none that the ledger does not have yet."""
 
-    def __init__(self, ask: Callable[[int, int], None]) -> None:
+    def __init__(self, ask: Callable[[int, int], None], at_once: int = RESERVED_AT_ONCE) -> None:
         """Start at 0.
 
         Args:
             ask: asks that the numbers `first` to `last` be reserved; `reserved` is the answer.
+            at_once: so many are asked for, when half as many are left.
         """
         self.used = 0
+        self._at_once = at_once
         self._ask = ask
         self._asked = self._reserved = 0
         self._asked_s = -ASK_AGAIN_S
@@ -115,8 +121,8 @@ class Numbers:
     def next(self) -> int:
         """Return the next number; wait for its reservation, which nearly always is there."""
         number, self.used = self.used, self.used + 1
-        if number + RESERVED_AT_ONCE // 2 >= self._asked:
-            self._asked += RESERVED_AT_ONCE
+        if number + self._at_once // 2 >= self._asked:
+            self._asked += self._at_once
             self._ask_for_more()
         while number >= self._reserved:
             late = not self._more.wait(ASK_AGAIN_S)
@@ -144,6 +150,7 @@ class Devices:
         worker: int = 0,
         *,
         ask: Callable[[int, int], None] | None = None,
+        at_once: int = RESERVED_AT_ONCE,
         limit: int = 100_000,
         sample: int = 0,
     ) -> None:
@@ -153,11 +160,12 @@ class Devices:
             seed: of the run.
             worker: index of this process.
             ask: see `Numbers`; when it is left out, every number counts as reserved.
+            at_once: see `Numbers`.
             limit: of the pool.
             sample: how many devices will be read back at the end.
         """
         self.journal = Journal(sample)
-        self.numbers = Numbers(ask or (lambda first, last: self.numbers.reserved(last)))
+        self.numbers = Numbers(ask or (lambda first, last: self.numbers.reserved(last)), at_once)
         self.pool = Pool(limit, Random(f"{seed}/{worker}/pool"))
         self._seed = seed
         self._worker = worker

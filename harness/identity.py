@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -40,19 +40,32 @@ class Identity(Struct, frozen=True):
         return None
 
 
-def own(settings: Settings, user_classes: Iterable[type[User]]) -> Identity:
-    """Return that of this process."""
+def own(settings: Settings, mix: str) -> Identity:
+    """Return that of this process, with its mix of tasks."""
     facts = {
         "locust": version("locust"),
         "suite": f"{__version__} (code {_code()})",
         "data": _data(settings),
-        "task mix": _mix(user_classes),
+        "task mix": mix,
     }
     for name in WORKLOAD_SETTINGS:
         value = getattr(settings, name)
         shown = ",".join(value) if isinstance(value, tuple) else value
         facts[name.upper()] = f"{int(shown) if isinstance(shown, bool) else shown}"
     return Identity(facts)
+
+
+def task_mix() -> str:
+    """Return all users that were defined, with their tasks, as one text.
+
+    To be asked for at once: locust takes tasks out of these classes when a run has tags, and a
+    worker that comes late may be given its run before it is told `init`.
+    """
+    mixes = (
+        f"{user.__name__}({', '.join(f'{task} {count}' for task, count in _weights(user))})"
+        for user in _defined(User)
+    )
+    return "; ".join(sorted(mixes))
 
 
 def _code() -> str:
@@ -70,12 +83,11 @@ def _data(settings: Settings) -> str:
     return runfolder.data_hash(data.files_in(settings.data_dir))[:SHOWN]
 
 
-def _mix(user_classes: Iterable[type[User]]) -> str:
-    mixes = (
-        f"{user.__name__}({', '.join(f'{task} {count}' for task, count in _weights(user))})"
-        for user in user_classes
-    )
-    return "; ".join(sorted(mixes))
+def _defined(user_class: type[User]) -> Iterator[type[User]]:
+    for each in user_class.__subclasses__():
+        if not each.abstract:
+            yield each
+        yield from _defined(each)
 
 
 def _weights(user: type[User]) -> list[tuple[str, int]]:

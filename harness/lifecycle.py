@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.event import Event
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.event import Events
@@ -95,10 +96,13 @@ class Lifecycle:
         self.master: Master | None = None
         self.worker: Worker | None = None
         self.master_port = gate.MasterPort()
+        self.is_ready = Event()
+        self.task_mix = ""
 
     @gate.configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
         """Add the suite's options; keep locust's ports on this machine unless told otherwise."""
+        self.task_mix = self.task_mix or identity.task_mix()
         command_line.add(parser, self.settings)
         self.master_port.check_when_parsed(parser)
 
@@ -111,11 +115,13 @@ class Lifecycle:
         stopping.interrupt_between_turns(signal.SIGINT)
         if self.settings.vary_data:
             self.vocabulary = load_vocabulary(self.settings.data_dir)
-        own = identity.own(self.settings, environment.user_classes)
+        own = identity.own(self.settings, self.task_mix)
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(runner, own)
+            self.is_ready.set()
             return
         if options.headless:
+            environment.process_exit_code = 3  # should no run begin
             # Locust handles SIGTERM only from its main loop on, which a load curve never reaches.
             stopping.interrupt_between_turns(signal.SIGTERM)
         self.wanted = objectives.load(self.settings.slo_file)
@@ -142,9 +148,14 @@ class Lifecycle:
             live.install(web_ui, self._look, options.web_base_path)
         if isinstance(runner, MasterRunner):
             self.master = Master(runner, own)
+        self.is_ready.set()
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
-        """Open a run: seed, words and pool in every process, the record where the run is led."""
+        """Open a run: seed, words and pool in every process, the record where the run is led.
+
+        A worker that comes late may be given users before locust says `init` to it.
+        """
+        self.is_ready.wait()
         options = _options(environment)
         if self.worker is not None:
             with gate.exit_on_wrong_configuration():
@@ -190,7 +201,7 @@ class Lifecycle:
 
         settings = self.settings
         limit, sample = settings.device_pool_limit, settings.audit_sample
-        devices = Devices(seed, ask=reserve, limit=limit, sample=sample)
+        devices = Devices(seed, ask=reserve, at_once=1, limit=limit, sample=sample)
         return devices
 
     def on_test_stopping(self, environment: Environment, **_: object) -> None:
@@ -218,12 +229,7 @@ class Lifecycle:
             handovers = [shared_in(environment).devices.handover()]
             connections, lost_workers = _connections(environment), 0
         counts, audit = cleanup.conclude(
-            environment.host or "",
-            recorder.manifest.seed,
-            handovers,
-            ledger,
-            self.settings,
-            is_all_known=not lost_workers,
+            environment.host or "", recorder.manifest.seed, handovers, ledger, self.settings
         )
         if recorder is not self.recorder:
             return
@@ -278,6 +284,8 @@ class Lifecycle:
 
     def on_quitting(self, environment: Environment, **_: object) -> None:
         """Close the run before locust asks for the exit code; after Ctrl-C it is still open."""
+        if self.worker is None and self.latest is None and _options(environment).headless:
+            print("stopped before the run began", file=sys.stderr)
         if self.recorder is not None and environment.runner is not None:
             environment.runner.stop()
 

@@ -84,6 +84,7 @@ class Master:
         runner.register_message(messages.FINISHED, self._on_finished)
         runner.environment.dispatcher_class = stopping.dispatcher(lambda: self._is_stopping)
         stopping.refuse_starts(runner, lambda: self._is_stopping, self._sort_out)
+        runner.send_message(messages.HELLO)  # one that was earlier has said so to nobody
 
     # What the lifecycle tells.
 
@@ -156,11 +157,21 @@ class Master:
         said = [each for each in run.finished.values() if each.devices is not None]
         handovers = [each.devices for each in said if each.devices is not None]
         spoken = {each.worker for each in handovers}
-        for worker, reserved in read_reserved(run.ledger.folder).items():
-            if worker not in spoken:
-                told = [(first, last) for who, first, last in run.registered if who == worker]
-                confirmed = ranges(numbers_in(told))
-                handovers.append(Handover(worker=worker, used=reserved, confirmed=confirmed))
+        client_of = {worker: each for each, worker in self._runner.worker_indexes.items()}
+        for worker, used in read_reserved(run.ledger.folder).items():
+            if worker in spoken:
+                continue
+            told = [(first, last) for who, first, last in run.registered if who == worker]
+            heard_s = self._heard_s.get(client_of[worker], 0.0)
+            handovers.append(
+                Handover(
+                    worker=worker,
+                    used=used,
+                    confirmed=ranges(numbers_in(told)),
+                    writes=None,
+                    quiet_s=time.monotonic() - heard_s - GONE_AFTER_S,
+                )
+            )
         connections = sum((each.connections for each in said), ConnectionCounts())
         return handovers, connections, len(run.took_part - run.finished.keys())
 

@@ -1,8 +1,8 @@
 """What the master and its workers say to each other, besides what locust lets them say.
 
-A worker says hello when it is there, asks for numbers for its devices, and says with each of its
-reports which devices it has registered. The master refuses a worker that would not do what the
-others do, reserves numbers, passes devices on, and at the end asks for a last word.
+A worker says hello when it is there, or is asked to; it asks for numbers for its devices, and says
+with each of its reports which devices it has registered. The master refuses a worker that would
+not do what the others do, reserves numbers, passes devices on, and in the end asks for last words.
 """
 
 from __future__ import annotations

@@ -183,26 +183,21 @@ def _audited(audit: Audit) -> Objective:
 
 
 def _audit_sentence(audit: Audit) -> str:
-    devices = _count(audit.devices)
+    devices, values = _count(audit.devices), _count(audit.values)
     if not audit.devices:
-        return f"none of {_count(audit.unread)} devices could be read back at the end"
-    unread = f"; {_count(audit.unread)} more gave no right answer" if audit.unread else ""
-    if audit.lost_devices or audit.wrong_values:
-        values = (
-            f", and of {_count(audit.values)} values {_count(audit.wrong_values)} "
-            "none that was sent last"
-            if audit.values
-            else ""
-        )
-        return (
-            f"of {devices} devices read back at the end {_count(audit.lost_devices)} were lost"
-            f"{values} (for example: {audit.examples[0]}){unread}"
-        )
-    if not audit.are_values_known:
-        values = "are there; their values are not known, since a worker was lost"
+        return f"of {_count(audit.unread)} devices none could be read back at the end"
+    lost, wrong = _count(audit.lost_devices), _count(audit.wrong_values)
+    is_any = audit.lost_devices or audit.wrong_values
+    if audit.are_values_known and is_any:
+        found = f"{lost} of {devices} devices and {wrong} of {values} values read back"
+    elif audit.are_values_known:
+        found = f"none of {devices} devices and {values} values read back"
     else:
-        values = f"and their {_count(audit.values)} values are what users sent last"
-    return f"all {devices} devices read back at the end {values}{unread}"
+        found = f"{lost if is_any else 'none'} of {devices} devices read back"
+        found += "; their values cannot be judged, since a worker was lost"
+    example = f" (for example: {audit.examples[0]})" if audit.examples else ""
+    unread = f"; {_count(audit.unread)} devices gave no right answer" if audit.unread else ""
+    return f"lost writes: {found}{example}{unread}"
 
 
 def _generator_rule(found: RunFigures, objectives: Objectives) -> Rule:

@@ -48,6 +48,7 @@ class Worker:
         self._meter: Meter | None = None
         self._last_word: Finished | None = None
         self._is_finishing = False
+        runner.register_message(messages.HELLO, self._on_hello)
         runner.register_message(messages.REFUSED, self._on_refused)
         runner.register_message(messages.RESERVED, self._on_reserved)
         runner.register_message(messages.DEVICES, self._on_devices, concurrent=True)
@@ -112,6 +113,9 @@ class Worker:
         runner.send_message(messages.FINISHED, messages.packed(self._last_word))
 
     # What the master and locust tell.
+
+    def _on_hello(self, **_: object) -> None:
+        self._say_hello()
 
     def _on_refused(self, msg: Any, **_: object) -> None:
         with exit_on_wrong_configuration():

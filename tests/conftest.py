@@ -23,6 +23,7 @@ with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
 from notice_server import NoticeServer
 
 from harness.data import SEED_VOCABULARY
+from harness.devices import Devices
 from harness.user import Shared, share
 
 
@@ -56,7 +57,7 @@ def make_user(
             environment.create_local_runner()
             timeouts = {"connect_timeout_s": 10.0, "answer_timeout_s": 10.0}
             told = Settings(**{**timeouts, "http_client": http_client, **settings})
-            share(environment, Shared(told, SEED_VOCABULARY, seed=1))
+            share(environment, Shared(told, SEED_VOCABULARY, 1, Devices(1, sample=10)))
         NoticeUser.host = notice_server.url
         made.append(NoticeUser(environment))
         return made[-1]

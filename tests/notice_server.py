@@ -59,6 +59,12 @@ class NoticeServer:
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
 
+    @property
+    def workload(self) -> int:
+        """How many requests users sent: neither the look before the start, nor what came after."""
+        after = sum(self.seen[method, "/accounts/device"] for method in ("GET", "DELETE"))
+        return sum(self.seen.values()) - after - 1
+
     def stop(self) -> None:
         """Go away: close the listening socket and every connection."""
         self._server.stop(timeout=0)

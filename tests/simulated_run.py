@@ -433,10 +433,11 @@ class SimulatedRun:
     def register_message(self, kind: str, listener: Callable[..., None]) -> None:
         self.listeners[kind] = listener
 
-    def send_message(self, kind: str, data: object = None, client_id: str = "") -> None:
+    def send_message(self, kind: str, data: object = None, client_id: str | None = None) -> None:
         for process in self.processes:
-            if process.client_id == client_id and process.is_alive and not process.is_lossy:
-                process.to_worker.append(Message(kind, data, client_id).serialize())
+            is_meant = client_id in (None, process.client_id)
+            if is_meant and process.is_alive and not process.is_lossy:
+                process.to_worker.append(Message(kind, data, process.client_id).serialize())
 
     def _start_users(self) -> None:
         for client in self.clients.all:
@@ -554,11 +555,9 @@ class SimulatedRun:
         self.ending.get()
         self.ending, self.state = None, STATE_STOPPING
         self.let_go()
-        handovers, _, lost = self.master.last_words()
+        handovers, _, _ = self.master.last_words()
         concluded = self._finish(
-            lambda: cleanup.conclude(
-                HOST, self.seed, handovers, self.ledger, self.settings, is_all_known=not lost
-            )
+            lambda: cleanup.conclude(HOST, self.seed, handovers, self.ledger, self.settings)
         )
         self.is_open, self.state = False, STATE_STOPPED
         self.ledger.close()
@@ -588,18 +587,15 @@ class SimulatedRun:
 
     def clean_up(self) -> int:
         """Clean up from the ledger alone, as `python -m harness cleanup`; return what is left."""
-        timeouts_s = self.settings.connect_timeout_s + self.settings.answer_timeout_s
         ended_s = self.time.now_s
         if not self.is_alive:
             self.pass_on(GONE_AFTER_S)
-            ended_s = self.time.now_s + timeouts_s
+            ended_s = self.time.now_s + self.settings.answer_timeout_s
             self.let_go()
         with Ledger(self.run_folder) as ledger:
             left = cleanup.identified(self.seed, read_left(self.run_folder))
-            origin = Origin(HOST, self.settings)
-            self._finish(
-                lambda: cleanup.sweep(origin, left, left.keys(), ended_s, ledger, self.settings)
-            )
+            origin, doubts = Origin(HOST, self.settings), dict.fromkeys(left, ended_s)
+            self._finish(lambda: cleanup.sweep(origin, left, doubts, ledger, self.settings))
         return len(self.left())
 
     def left(self) -> set[str]:

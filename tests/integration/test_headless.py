@@ -62,6 +62,7 @@ def test_a_run_leaves_a_folder_and_nothing_on_the_server(commands, notice_server
         "failures.csv",
         "end.json",
         "slo.toml",
+        "ledger.csv",
         "locust.html",
         "locust_stats.csv",
         "locust_stats_history.csv",
@@ -86,8 +87,7 @@ def test_a_run_leaves_a_folder_and_nothing_on_the_server(commands, notice_server
 
 def test_no_request_is_lost_or_counted_twice(commands, notice_server):
     run = commands.locust(*SHORT, "--host", notice_server.url)
-    uncounted = notice_server.seen["DELETE", "/accounts/device"] + 1  # the look before the start
-    assert sum(run.requests.values()) == sum(notice_server.seen.values()) - uncounted
+    assert sum(run.requests.values()) == notice_server.workload
 
 
 def test_a_seed_makes_the_choices_repeatable(commands, notice_server):
@@ -166,8 +166,7 @@ def test_what_is_under_way_at_the_end_is_answered_and_counted(commands, notice_s
         HTTP_CLIENT=client,
     )
     assert run.faults == [], run.failures
-    uncounted = notice_server.seen["DELETE", "/accounts/device"] + 1
-    assert sum(run.requests.values()) == sum(notice_server.seen.values()) - uncounted
+    assert sum(run.requests.values()) == notice_server.workload
     assert notice_server.devices == {}
 
 

@@ -85,7 +85,7 @@ def test_the_server_is_killed(commands):
     assert any("requests failed" in fault for fault in run.faults), run.stdout + run.stderr
     assert "connection refused" in run.failures
     assert run.summary["devices"]["left_behind"] > 0
-    assert "may still be on the server" in run.stdout
+    assert "delete them: python -m harness cleanup " in run.stdout
     assert all_gone(descendants)
 
 

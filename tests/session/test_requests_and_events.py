@@ -380,14 +380,14 @@ def test_headers_cannot_be_smuggled_in(
     assert server.requests == []
 
 
-def test_sending_uncounted_says_the_status_and_nothing_else(
+def test_asking_says_status_and_body_and_fires_nothing(
     serve: Callable[..., Server], connect: Callable[..., Client]
 ) -> None:
-    server = serve(sends(b"HTTP/1.1 204 X\r\n\r\n", keeps=True))
+    server = serve(sends(b"HTTP/1.1 404 X\r\nContent-Length: 2\r\n\r\n{}", keeps=True))
     client = connect(server.url)
-    assert client.session.send_uncounted(contract.unregister("a")) == 204
+    assert client.session.ask(contract.unregister("a")) == (404, b"{}")
     server.behave = sends(b"garbage\r\n\r\n")
-    assert client.session.send_uncounted(contract.unregister("a")) == 0
+    assert client.session.ask(contract.unregister("a")) == (0, b"")
     assert client.fired == []
     assert server.bodies == [b'{"id":"a"}'] * 2
 

@@ -47,14 +47,14 @@ def test_of_a_run_that_ended_all_is_settled(tmp_path: Path, slept: list[float]) 
 def test_of_one_that_was_killed_the_server_may_still_be_at_work(
     tmp_path: Path, slept: list[float]
 ) -> None:
-    assert settled_s(tmp_path / "run", 1.0, ended=False, workers=None) == UPTIME_S - 1 + 15
+    assert settled_s(tmp_path / "run", 1.0, ended=False, workers=None) == UPTIME_S - 1 + 10
     assert slept == []
 
 
 def test_workers_that_may_go_on_are_waited_for(tmp_path: Path, slept: list[float]) -> None:
     wait_s = GONE_AFTER_S - 1.0
     assert settled_s(tmp_path / "run", 1.0, ended=False, workers=2) == pytest.approx(
-        UPTIME_S + wait_s - GONE_AFTER_S + 15
+        UPTIME_S + wait_s - GONE_AFTER_S + 10
     )
     assert slept == [pytest.approx(wait_s)]
 

@@ -64,9 +64,8 @@ def swept(
     **told: object,
 ) -> Swept:
     settings = Settings(**{"cleanup_per_s": 100_000, **told})
-    settled_s = time.monotonic() + settled_in_s
-    origin = Origin(server.url, settings)
-    return sweep(origin, devices, doubtful, settled_s, ledger, settings)
+    doubts = dict.fromkeys(doubtful, time.monotonic() + settled_in_s)
+    return sweep(Origin(server.url, settings), devices, doubts, ledger, settings)
 
 
 def left(ledger: Ledger) -> set[Numbered]:
@@ -323,13 +322,11 @@ def concluded(
     server: NoticeServer,
     run: list[Handover],
     ledger: Ledger,
-    *,
-    known: bool = True,
     **told: object,
 ) -> tuple[DeviceCounts, object]:
     usual = {"cleanup_per_s": 100_000, "answer_timeout_s": 0.3, "audit_sample": 0}
     settings = Settings(**{**usual, **told})
-    return conclude(server.url, SEED, run, ledger, settings, is_all_known=known)
+    return conclude(server.url, SEED, run, ledger, settings)
 
 
 def handovers(run: list[Devices]) -> list[Handover]:
@@ -388,10 +385,8 @@ def test_what_a_lost_worker_may_have_registered_is_looked_for(
     """It had told of two of four, and might have used all that was reserved for it."""
     mine, lost = a_run(notice_server, ledger, confirmed=3, doubtful=1)
     mine.journal.add(device_id(SEED, 0, 0), "keywords", Write("never arrived", 1.0, 2.0))
-    told = Handover(worker=1, used=200, confirmed=[(0, 1)])
-    counts, audit = concluded(
-        notice_server, [mine.handover(), told], ledger, known=False, audit_sample=50
-    )
+    told = Handover(worker=1, used=200, confirmed=[(0, 1)], writes=None)
+    counts, audit = concluded(notice_server, [mine.handover(), told], ledger, audit_sample=50)
     assert counts == DeviceCounts(registered=8, deleted=8, left_behind=0)
     assert (audit.devices, audit.lost_devices) == (5, 0)
     assert (audit.values, audit.wrong_values, audit.are_values_known) == (0, 0, False)
@@ -412,6 +407,6 @@ def test_the_sample_are_the_first_of_all_processes(
 
 
 def test_a_run_without_devices_asks_nothing(notice_server: NoticeServer, ledger: Ledger) -> None:
-    run = [Handover(worker=0, used=0, confirmed=[])]
+    run = [Handover(worker=0, used=0, confirmed=[], writes={})]
     assert concluded(notice_server, run, ledger, audit_sample=5) == (DeviceCounts(), None)
     assert notice_server.connections == 0

@@ -11,13 +11,18 @@ import msgspec
 import pytest
 
 from harness import __version__, identity
-from harness.identity import Identity, own
+from harness.identity import Identity, own, task_mix
 from harness.settings import PROJECT_DIR, Settings
 
 TOLD = Settings()
+MIX = "Reader(read 3, write 1)"
 
 
-class Reader(HttpUser):
+class Shared(HttpUser):
+    abstract = True
+
+
+class Reader(Shared):
     @task(3)
     def read(self) -> None: ...
 
@@ -31,14 +36,14 @@ class Writer(HttpUser):
 
 
 def test_the_same_are_the_same() -> None:
-    first, second = own(TOLD, [Reader, Writer]), own(TOLD, [Writer, Reader])
+    first, second = own(TOLD, MIX), own(Settings(), MIX)
     assert first == second
     assert first.difference(second) is None
 
 
 def test_it_survives_the_way_to_another_process() -> None:
-    sent = msgspec.msgpack.encode(own(TOLD, [Reader]))
-    assert msgspec.msgpack.decode(sent, type=Identity) == own(TOLD, [Reader])
+    sent = msgspec.msgpack.encode(own(TOLD, MIX))
+    assert msgspec.msgpack.decode(sent, type=Identity) == own(TOLD, MIX)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,7 @@ def test_it_survives_the_way_to_another_process() -> None:
     ],
 )
 def test_another_setting_of_the_workload_is_named(change: dict[str, object], told: str) -> None:
-    mine, other = own(TOLD, [Reader]), own(replace(TOLD, **change), [Reader])
+    mine, other = own(TOLD, MIX), own(replace(TOLD, **change), MIX)
     assert mine.difference(other) == told
 
 
@@ -73,29 +78,33 @@ def test_another_setting_of_the_workload_is_named(change: dict[str, object], tol
     ],
 )
 def test_what_only_the_master_uses_may_differ(change: dict[str, object]) -> None:
-    assert own(TOLD, [Reader]).difference(own(replace(TOLD, **change), [Reader])) is None
+    assert own(TOLD, MIX).difference(own(replace(TOLD, **change), MIX)) is None
 
 
 def test_another_mix_of_tasks_is_shown() -> None:
-    told = own(TOLD, [Reader]).difference(own(TOLD, [Reader, Writer]))
-    assert told == (
-        "its task mix is Reader(read 3, write 1); Writer(write 1), "
-        "the master's Reader(read 3, write 1)"
-    )
+    told = own(TOLD, MIX).difference(own(TOLD, "Writer(write 1)"))
+    assert told == f"its task mix is Writer(write 1), the master's {MIX}"
+
+
+def test_the_mix_are_all_users_that_were_defined_with_their_tasks() -> None:
+    mix = task_mix().split("; ")
+    assert mix == sorted(mix)
+    assert {"Reader(read 3, write 1)", "Writer(write 1)"} <= {*mix}
+    assert not any(each.startswith("Shared(") for each in mix)
 
 
 def test_other_words_matter_when_they_are_sent(tmp_path: Path) -> None:
     for path in (PROJECT_DIR / "data").glob("*.csv"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     varied = replace(TOLD, vary_data=True)
-    mine = own(varied, [Reader])
-    assert mine.difference(own(replace(varied, data_dir=tmp_path), [Reader])) is None
+    mine = own(varied, MIX)
+    assert mine.difference(own(replace(varied, data_dir=tmp_path), MIX)) is None
     with (tmp_path / "keywords.csv").open("a", encoding="utf-8") as stream:
         stream.write("another,1\n")
     other = replace(varied, data_dir=tmp_path)
-    assert "its data is " in str(mine.difference(own(other, [Reader])))
-    assert own(TOLD, [Reader]).difference(own(replace(TOLD, data_dir=tmp_path), [Reader])) is None
-    assert "the master's the seed's words" in str(own(TOLD, []).difference(own(other, [])))
+    assert "its data is " in str(mine.difference(own(other, MIX)))
+    assert own(TOLD, MIX).difference(own(replace(TOLD, data_dir=tmp_path), MIX)) is None
+    assert "the master's the seed's words" in str(own(TOLD, MIX).difference(own(other, MIX)))
 
 
 @pytest.fixture
@@ -111,10 +120,10 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_ends_of_lines_are_no_other_code(suite: Path) -> None:
     """Git on Windows writes them as it likes."""
-    before = own(TOLD, [])
+    before = own(TOLD, MIX)
     (suite / "harness/parts/one.py").write_bytes(b"a = 1\r\nb = 2\r\n")
     (suite / "tasks/notes.txt").write_bytes(b"of no account")
-    assert own(TOLD, []) == before
+    assert own(TOLD, MIX) == before
     assert before.facts["suite"].startswith(f"{__version__} (code ")
 
 
@@ -129,9 +138,9 @@ def test_ends_of_lines_are_no_other_code(suite: Path) -> None:
     ],
 )
 def test_any_other_code_is_told(suite: Path, change: object) -> None:
-    before = own(TOLD, [])
+    before = own(TOLD, MIX)
     change(suite)
-    assert str(before.difference(own(TOLD, []))).startswith("its suite is ")
+    assert str(before.difference(own(TOLD, MIX))).startswith("its suite is ")
 
 
 def test_the_first_difference_explains_those_behind_it() -> None:

@@ -38,7 +38,12 @@ def running(text="p95", state="good", verdict="pass", **more) -> View:
     )
     rule = RuleLine(name=text, state=state, word=text, sentence=text)
     standing = Standing(
-        verdict=verdict, headline=text, reasons=[text], objectives=[objective], rules=[rule]
+        verdict=verdict,
+        headline=text,
+        reasons=[text],
+        notes=[text],
+        objectives=[objective],
+        rules=[rule],
     )
     fields = {"phase": "running", "moment": MOMENT, "generator": UNWATCHED, **more}
     return View(run_id=text, host=text, standing=standing, **fields)

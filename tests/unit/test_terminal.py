@@ -131,7 +131,8 @@ def test_what_else_is_known_and_the_verdict_follow_the_table() -> None:
     lines = shown(summary(figures(), reasons))
     assert lines[-10:] == [
         "",
-        "devices: 5 registered, 4 deleted, 1 left behind (may still be on the server)",
+        "devices: 5 registered, 4 deleted, 1 left behind",
+        f"delete them: python -m harness cleanup {FOLDER}",
         "connections: 4 opened, in 1.5 ms on average; 2 reconnects",
         "generator: CPU 4 % of a core, at most 9 %; event loop late by 2 ms at p99",
         f"results: {FOLDER}/",

@@ -153,7 +153,7 @@ def test_a_run_that_keeps_all_has_no_reasons(passing: Evidence) -> None:
         (
             lambda e: ending(e, lost_workers=2),
             "workers",
-            "lost workers: 2, and with them their last requests and the count of their devices",
+            "lost workers: 2, and with them their last requests",
         ),
         (
             lambda e: ending(e, clock_off_s=-4.2),

@@ -1,0 +1,335 @@
+"""One pool for all workers, however they come and go, and a server that is left as it was."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from commands import Commands, Finished, wait_until
+from notice_server import NoticeServer
+
+from harness.devices import device_id
+from harness.ledger import read_left
+from harness.processes import free_port
+from harness.settings import PROJECT_DIR
+from harness.worker import SILENCE_S
+
+WRITE_LOG = PROJECT_DIR / "tests" / "integration" / "locustfiles" / "write_log.py"
+SEED = 11
+MOST_DEVICES = 400
+Process = subprocess.Popen[str]
+
+
+class Parts:
+    """A master and its workers, each started by hand."""
+
+    def __init__(self, commands: Commands, server: NoticeServer) -> None:
+        self.commands = commands
+        self.server = server
+        self.port = str(free_port())
+        self.logs = commands.folder / "writes"
+        self.logs.mkdir()
+        self.started: list[Process] = []
+
+    def start(self, *arguments: str, file: Path = WRITE_LOG, **env: str) -> Process:
+        command = ("-m", "locust", "-f", str(file), *arguments)
+        process = self.commands.start(*command, **{"WRITE_LOG": str(self.logs), **env})
+        self.started.append(process)
+        return process
+
+    def worker(self, **options: object) -> Process:
+        return self.start("--worker", f"--master-port={self.port}", **options)  # type: ignore[arg-type]
+
+    def master(self, users: int, workers: int, *arguments: str, **env: str) -> Process:
+        return self.start(
+            *("--headless", "--only-summary", "--master", f"--master-bind-port={self.port}"),
+            *(f"--expect-workers={workers}", f"--users={users}", f"--spawn-rate={users}"),
+            *(f"--seed={SEED}", "--run-id=run", "--tags", "write"),
+            *("--host", self.server.url, *arguments),
+            **env,
+        )
+
+    def writes(self, since_s: float = 0.0) -> dict[int, set[int]]:
+        """Return of each worker to whose devices it wrote."""
+        owner = {
+            device_id(SEED, worker, number): worker
+            for worker in range(6)
+            for number in range(MOST_DEVICES)
+        }
+        written = defaultdict(set)
+        for path in self.logs.iterdir():
+            for line in path.read_text().splitlines():
+                writer, id_, time_s = line.split()
+                if float(time_s) > since_s:
+                    written[int(writer)].add(owner[id_])
+        return dict(written)
+
+    def wait(self, true: Callable[[], object], what: str) -> None:
+        """Wait until something is true; say why it cannot become so when a process has ended."""
+
+        def is_true() -> bool:
+            for process in self.started:
+                if process.poll() is not None:
+                    pytest.fail(f"not yet: {what}; but one has ended: {process.communicate()}")
+            return bool(true())
+
+        wait_until(is_true, what)
+
+    def end(self, process: Process) -> Finished:
+        return self.commands.finish(process)
+
+    def stop(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
+@pytest.fixture
+def parts(commands: Commands, notice_server: NoticeServer) -> Iterator[Parts]:
+    made = Parts(commands, notice_server)
+    yield made
+    made.stop()
+
+
+def broken_rules(run: Finished) -> list[str]:
+    return [rule["name"] for rule in run.summary["validity"] if not rule["kept"]]
+
+
+def puts_after_deletes(server: NoticeServer) -> list[str]:
+    methods = [method for method, target, _ in server.requests if target == "/accounts/device"]
+    return methods[methods.index("DELETE") :]
+
+
+def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts, notice_server):
+    for _ in range(2):
+        parts.worker()
+    master = parts.master(20, 2, "--run-time=16s")
+    parts.wait(lambda: parts.writes().get(0) == parts.writes().get(1) == {0, 1}, "they share")
+    parts.worker()
+    parts.wait(lambda: parts.writes().get(2, set()) >= {0, 1, 2}, "the late one shares too")
+    run = parts.end(master)
+    assert run.faults == [], run.stdout + run.stderr
+    assert broken_rules(run) == [], run.stdout
+    devices = run.summary["devices"]
+    assert devices["registered"] == len(set(notice_server.ever_registered))
+    assert devices == {**devices, "deleted": devices["registered"], "left_behind": 0}
+    assert notice_server.devices == {}
+    assert set(puts_after_deletes(notice_server)) == {"DELETE"}
+    assert read_left(run.folder) == {}
+
+
+def test_a_worker_killed_in_mid_run_leaves_its_devices_to_the_others(parts, notice_server):
+    workers = [parts.worker() for _ in range(3)]
+    master = parts.master(30, 3, "--run-time=14s", "--enable-rebalancing")
+    everybody = {0, 1, 2}
+    parts.wait(
+        lambda: all(parts.writes().get(each) == everybody for each in everybody), "they share"
+    )
+    registered = len(notice_server.devices)
+    workers[0].kill()
+    killed_s = time.time()
+    run = parts.end(master)
+    left = parts.writes(since_s=killed_s + 0.5)
+    assert len(left) == 2, "two workers went on"
+    for written in left.values():
+        assert written >= everybody
+    assert len(notice_server.ever_registered) >= registered + 10, "users were rebalanced"
+    assert run.exit_code == 3
+    assert "workers" in broken_rules(run)
+    assert "lost workers: 1, and with them their last requests" in run.stdout
+    assert notice_server.devices == {}
+    assert run.summary["devices"]["left_behind"] == 0
+    assert run.summary["devices"]["deleted"] == len(notice_server.ever_registered)
+    assert run.summary["audit"]["are_values_known"] is False
+    assert set(puts_after_deletes(notice_server)) == {"DELETE"}
+
+
+def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
+    parts.commands.objectives.write_text("[total]\np95_ms = 500\n[generator]\nlag_ms = 10000\n")
+    workers = [parts.worker(ALLOW_WORKER_LOSS="1") for _ in range(2)]
+    master = parts.master(20, 2, "--run-time=12s", ALLOW_WORKER_LOSS="1")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 500, "a steady state")
+    workers[0].kill()
+    run = parts.end(master)
+    assert (run.exit_code, run.summary["verdict"]) == (0, "pass"), run.stdout
+    assert "- note: lost workers: 1, and with them their last requests, which" in run.stdout
+    assert run.summary["notes"] == [
+        "lost workers: 1, and with them their last requests, which ALLOW_WORKER_LOSS allows"
+    ]
+    assert notice_server.devices == {}
+
+
+def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notice_server):
+    workers = [parts.worker() for _ in range(3)]
+    master = parts.master(40, 3, "--run-time=60s")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    for process in (master, *workers):
+        process.kill()
+    for process in (master, *workers):
+        process.communicate()
+    assert len(notice_server.devices) == 40
+    folder = str(parts.commands.results / "run")
+    first = parts.commands.harness("cleanup", folder)
+    assert first.exit_code == 0, first.stderr
+    assert "devices: 40 deleted, " in first.stdout and ", 0 left behind" in first.stdout
+    assert notice_server.devices == {}
+    again = parts.commands.harness("cleanup", folder)
+    assert (again.exit_code, again.stdout) == (0, "nothing is left of this run\n")
+
+
+def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server):
+    workers = [parts.worker() for _ in range(2)]
+    master = parts.master(20, 2, "--run-time=120s")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    master.kill()
+    master.communicate()
+    for worker in workers:
+        run = parts.end(worker)
+        assert run.exit_code == 3
+        assert f"error: no word of the master for {SILENCE_S:g} s: this worker" in run.stderr
+        assert "Traceback" not in run.stderr
+    before = sum(notice_server.seen.values())
+    assert len(notice_server.devices) == 20, "who does not lead deletes nothing"
+    done = parts.commands.harness("cleanup", str(parts.commands.results / "run"))
+    assert done.exit_code == 0, done.stderr
+    assert notice_server.devices == {}
+    assert sum(notice_server.seen.values()) > before
+
+
+def test_a_cleanup_during_the_run_is_refused(parts, notice_server):
+    parts.worker()
+    master = parts.master(5, 1, "--run-time=30s")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 20, "the run is under way")
+    done = parts.commands.harness("cleanup", str(parts.commands.results / "run"))
+    assert done.exit_code == 2
+    assert done.stderr.endswith("goes on, or is being cleaned up; wait for its end\n")
+    assert ("DELETE", "/accounts/device") not in notice_server.seen
+    master.send_signal(signal.SIGINT)
+    parts.end(master)
+    assert notice_server.devices == {}
+
+
+def other_suite(folder: Path) -> Path:
+    """Return a locustfile of the same project with another line of code in it."""
+    for name in ("harness", "tasks", "data", "conf"):
+        shutil.copytree(PROJECT_DIR / name, folder / name)
+    shutil.copy(PROJECT_DIR / "locustfile.py", folder)
+    with (folder / "tasks" / "notices.py").open("a") as stream:
+        stream.write("# another version\n")
+    return folder / "locustfile.py"
+
+
+@pytest.mark.parametrize("how", ["another suite", "other data", "another mix"])
+def test_a_worker_that_would_do_something_else_is_refused(parts, notice_server, how):
+    usual, options, word = PROJECT_DIR / "locustfile.py", {}, ""
+    if how == "another suite":
+        options["file"] = other_suite(parts.commands.folder / "other")
+        options["PYTHONPATH"], word = str(options["file"].parent), "suite"
+    elif how == "other data":
+        options, word = {"file": usual, "VARY_DATA": "1"}, "data"
+    else:
+        options["file"] = parts.commands.folder / "mine.py"
+        options["file"].write_text(OTHER_MIX)
+        word = "task mix"
+    master = parts.start(
+        *("--headless", "--master", f"--master-bind-port={parts.port}", "--expect-workers=1"),
+        *("--users=5", "--run-time=5s", "--host", notice_server.url),
+        file=usual,
+    )
+    refused, led = parts.end(parts.worker(**options)), parts.end(master)
+    for process in (refused, led):
+        assert process.exit_code == 2, process.stderr
+        assert f" is refused: its {word} is " in process.stderr
+        assert "Traceback" not in process.stderr
+    assert notice_server.devices == {}
+    assert notice_server.seen["POST", "/accounts/device"] == 0
+
+
+OTHER_MIX = """
+import locustfile
+
+
+class NoticeUser(locustfile.NoticeUser):
+    tasks = {locustfile.search_notices: 1}
+"""
+
+
+def test_a_late_worker_with_other_data_does_not_harm_the_run(parts, notice_server):
+    parts.worker()
+    master = parts.master(10, 1, "--run-time=12s")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 50, "the run is under way")
+    refused = parts.end(parts.worker(VARY_DATA="1"))
+    run = parts.end(master)
+    assert refused.exit_code == 2, refused.stderr
+    assert "its data is " in refused.stderr
+    assert run.faults == [], run.stdout
+    assert "workers" not in broken_rules(run)
+    assert run.summary["devices"]["left_behind"] == 0
+
+
+def test_devices_can_be_kept_and_deleted_later(commands, notice_server):
+    run = commands.locust(
+        *("--users=10", "--spawn-rate=10", "--run-time=3s", "--host", notice_server.url),
+        KEEP_DEVICES="1",
+    )
+    assert "devices: 10 registered, 0 deleted, 10 left behind\n" in run.stdout
+    assert f"delete them: python -m harness cleanup {run.folder}\n" in run.stdout.replace(
+        "results/", f"{commands.results}/"
+    )
+    assert len(notice_server.devices) == 10
+    done = commands.harness("cleanup", str(run.folder))
+    assert done.stdout == "devices: 10 deleted, 0 were not there, 0 left behind\n"
+    assert notice_server.devices == {}
+
+
+def test_a_run_alone_that_was_killed_can_be_cleaned_up_after(commands, notice_server):
+    process = commands.start_locust(
+        *("--headless", "--users=30", "--spawn-rate=30", "--run-time=60s", "--run-id=run"),
+        *("--host", notice_server.url),
+    )
+    wait_until(lambda: len(notice_server.devices) == 30, "all are registered")
+    process.kill()
+    process.communicate()
+    done = commands.harness("cleanup", str(commands.results / "run"))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("devices: 30 deleted, ")
+    assert notice_server.devices == {}
+
+
+def test_the_same_seed_gives_the_same_ids(commands, notice_server):
+    for _ in range(2):
+        options = ("--workers=2", "--users=20", "--spawn-rate=20", "--run-time=2s", "--seed=5")
+        run = commands.harness("run", *options, "--host", notice_server.url)
+        assert run.exit_code in (0, 3), run.stderr
+        assert notice_server.devices == {}
+    ids = notice_server.ever_registered
+    assert len(ids) == 40
+    assert set(ids[:20]) == set(ids[20:])
+
+
+def test_a_worker_of_another_suite_altogether_is_not_waited_for(parts, notice_server):
+    (parts.commands.folder / "plain.py").write_text(PLAIN)
+    worker = parts.worker(file=parts.commands.folder / "plain.py")
+    led = parts.end(parts.master(5, 1, "--run-time=30s"))
+    parts.end(worker)
+    assert led.exit_code == 2
+    assert "is refused: its locustfile is not of this suite; use the same files" in led.stderr
+    assert notice_server.seen["POST", "/accounts/device"] == 0
+
+
+PLAIN = """
+from locust import HttpUser, task
+
+
+class NoticeUser(HttpUser):
+    @task
+    def nothing(self):
+        pass
+"""
