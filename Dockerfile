@@ -43,11 +43,19 @@ CMD ["gunicorn", "noticeboard.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2",
      "--keep-alive", "75", "--worker-tmp-dir", "/dev/shm"]
 
 
+# On ARM, hdrhistogram has to be compiled; the compiler stays in this stage.
+FROM python AS suite-packages
+RUN [ "$(uname -m)" = x86_64 ] || \
+    { apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev; }
+COPY constraints.txt requirements.txt /
+RUN python -m venv --without-pip /venv && pip --python /venv install -r /requirements.txt
+
+
 FROM python AS suite
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin suite
+COPY --from=suite-packages /venv /venv
+ENV PATH=/venv/bin:$PATH
 WORKDIR /suite
-COPY constraints.txt requirements.txt ./
-RUN pip install -r requirements.txt
 COPY --from=sources /sources/locustfile.py ./
 COPY --from=sources /sources/conf conf/
 COPY --from=sources /sources/data data/

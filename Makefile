@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
 
 # What gets a pytest of its own: a file that starts real processes, a folder of other tests.
-SUITE = $(wildcard tests/integration/test_*.py tests/browser/test_*.py) \
+SUITE = $(filter-out $(EXCEPT), $(wildcard tests/integration/test_*.py tests/browser/test_*.py)) \
 	tests/unit tests/session tests/tasks
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
@@ -26,12 +26,12 @@ EXPERIMENT = $(if $(VARIANTS),--variants $(VARIANTS)) $(call option,AA,aa) \
 TWO_RUNS = $(if $(BASE),'$(BASE)') '$(RUN)' $(call option,MAX_SLOWDOWN,max-slowdown) \
 	$(if $(ANYWAY),--anyway)
 
-.PHONY: help run ui distributed cleanup report compare baseline test test-suite test-target lint bench \
-	bench-users clean $(SUITE)
+.PHONY: help run ui distributed cleanup report compare baseline test test-suite test-target \
+	test-compose lint bench bench-users bench-distributed clean $(SUITE)
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 19
 	@echo
 	@echo 'run, ui and distributed take HOST= PROFILE= USERS= SPAWN_RATE= RUN_TIME= SEED= RUN_ID='
 	@echo 'DEPLOYMENT= TAGS= EXCLUDE_TAGS=; without HOST they start a server of their own.'
@@ -79,11 +79,19 @@ test-suite: $(VENV)/dev.stamp
 $(SUITE): $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $@
 
+test-compose: $(VENV)/dev.stamp ## docker compose for real, where a Docker engine is at hand (5 minutes)
+	@docker version >/dev/null 2>&1 || \
+		{ echo 'error: no Docker engine answers here: try docker version' >&2; exit 2; }
+	$(BIN)/python -m pytest --exitfirst tests/compose
+
 bench: $(VENV)/bench.stamp ## this generator beside its peers, into bench/README.md (7 minutes)
 	@$(BIN)/python -m bench
 
 bench-users: $(VENV)/bench.stamp ## 1 000 to 10 000 users in one process, likewise (10 minutes)
 	@$(BIN)/python -m bench.users
+
+bench-distributed: $(VENV)/bench.stamp ## workers and their master, into docs/scaling.md (quarter of an hour)
+	@$(BIN)/python -m bench.distributed
 
 clean: ## remove the environment, the caches and the seeded databases; results stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

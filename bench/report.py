@@ -41,10 +41,10 @@ def comparison(results: Comparison) -> str:
     rows = [_row(results, series) for series in results.series]
     return "\n\n".join(
         [
-            _conditions(results.conditions),
+            described(results.conditions),
             f"{results.users} users without wait, {results.rounds} rounds of {results.seconds} s.",
             f"![{chart_caption(results)}](generators.png)",
-            _table(
+            table(
                 (
                     "generator",
                     "answers checked",
@@ -84,11 +84,11 @@ def users(results: UserSteps) -> str:
     rows = [_user_row(client, step) for client in results.clients for step in client.steps]
     return "\n\n".join(
         [
-            _conditions(results.conditions),
+            described(results.conditions),
             f"One process on one core, users wait 1 to 5 s; {results.spawn_rate_per_s} users "
             f"started a second, then {results.seconds} s measured.",
             "![Memory, CPU and event-loop lag by number of users](users.png)",
-            _table(
+            table(
                 (
                     "client",
                     "users",
@@ -133,7 +133,8 @@ def goals_of_users(results: UserSteps) -> list[str]:
     return lines
 
 
-def _conditions(conditions: Conditions) -> str:
+def described(conditions: Conditions) -> str:
+    """Return the sentence on when and on what it was measured."""
     versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items())
     return (
         f"Measured {conditions.measured_at} on {conditions.cores} cores of {conditions.cpu}, "
@@ -141,7 +142,8 @@ def _conditions(conditions: Conditions) -> str:
     )
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown, its first column to the left."""
     aligned = ["---", *["--:"] * (len(headings) - 1)]
     lines = (headings, aligned, *rows)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -155,13 +157,13 @@ def _row(results: Comparison, series: Series) -> list[str]:
         return [marked(series), checked, *["-"] * 5, goal]
     samples = series.samples
     ratios = results.ratios(series)
-    ratio = "" if series.name == OURS else f"{_spread(ratios, 2)} times"
+    ratio = "" if series.name == OURS else f"{spread(ratios, 2)} times"
     goal = f"{wanted}{_met(median(ratios) >= series.goal)}" if series.goal is not None else ""
     return [
         marked(series),
         checked,
-        _spread([sample.requests_per_s for sample in samples], 0),
-        _spread([sample.cpu_us_per_request for sample in samples], 1),
+        spread([sample.requests_per_s for sample in samples], 0),
+        spread([sample.cpu_us_per_request for sample in samples], 1),
         f"{median(sample.generator_percent for sample in samples):.0f} %",
         f"{median(sample.server_percent for sample in samples):.0f} %",
         ratio,
@@ -206,7 +208,8 @@ def _whole_ms(time_ms: float) -> str:
     return f"{time_ms:.0f}" if time_ms >= 1 else "< 1"  # locust keeps whole ones
 
 
-def _spread(values: Sequence[float], digits: int) -> str:
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return the median, and in brackets the lowest and the highest."""
     low, middle, high = (
         f"{value:,.{digits}f}" for value in (min(values), median(values), max(values))
     )

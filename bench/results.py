@@ -176,10 +176,10 @@ class UserSteps(msgspec.Struct, frozen=True):
     clients: list[Client]
 
 
-T = TypeVar("T", Comparison, UserSteps)
+T = TypeVar("T", bound=msgspec.Struct)
 
 
-def write(path: Path, results: Comparison | UserSteps) -> None:
+def write(path: Path, results: msgspec.Struct) -> None:
     """Write results as JSON that people can read too."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
 

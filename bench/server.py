@@ -1,4 +1,4 @@
-"""nginx with fixed answers, one worker on one core, and its own counter of what it was asked."""
+"""nginx with fixed answers, as a rule by one worker, and its own counter of what it was asked."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 
 from bench import process
-from bench.answers import alarm_off_lengths, boards, device, encoded, new_device, page
+from bench.answers import DEVICE_ID, alarm_off_lengths, boards, device, encoded, new_device, page
 from harness import ConfigurationError, contract
+from harness.contract import Request
 from harness.processes import (
     cpu_s,
     find_program,
@@ -28,6 +29,7 @@ MOST_CONNECTIONS = 16_384
 START_TIMEOUT_S = 10.0
 COUNTER_TIMEOUT_S = 30.0
 POLL_S = 0.02
+ID_ARGUMENT = "id"
 
 
 class Nginx:
@@ -39,7 +41,13 @@ class Nginx:
     """
 
     def __init__(
-        self, folder: Path, core: int | None = None, numbered: Sequence[tuple[int, bytes]] = ()
+        self,
+        folder: Path,
+        core: int | None = None,
+        numbered: Sequence[tuple[int, bytes]] = (),
+        connections: int = MOST_CONNECTIONS,
+        workers: int = 1,
+        addresses: int = 1,
     ) -> None:
         """Find the program.
 
@@ -47,6 +55,9 @@ class Nginx:
             folder: an empty one, for its files.
             core: the one that it is pinned to.
             numbered: more answers, status and body, for `/0`, `/1`, ...
+            connections: how many at once to a worker, as far as so many files may be open.
+            workers: its processes.
+            addresses: of loopback that it listens on, 127.0.0.1 and those after it.
 
         Raises:
             ConfigurationError: it is not installed.
@@ -58,9 +69,12 @@ class Nginx:
         self._folder = folder
         self._core = core
         self._numbered = numbered
+        self._connections = connections
+        self._workers = workers
+        self._addresses = addresses
         self._port, self._counter_port = free_port(), free_port()
         self.host = f"127.0.0.1:{self._port}"
-        self.url = f"http://{self.host}"
+        self.url = self.url_of(0)
         self._process: subprocess.Popen[bytes] | None = None
         self._own_requests = 0
 
@@ -98,6 +112,10 @@ class Nginx:
         if self._process is not None:
             stop_process(self._process)
 
+    def url_of(self, number: int) -> str:
+        """Return the base URL at one of its addresses; any number has one."""
+        return f"http://127.0.0.{1 + number % self._addresses}:{self._port}"
+
     def requests(self) -> int:
         """Return how many requests it saw, those to its counter excluded."""
         connection = http.client.HTTPConnection(
@@ -119,8 +137,8 @@ class Nginx:
         return cpu_s(self._process.pid)
 
     def _configuration(self) -> str:
-        open_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * MOST_CONNECTIONS)
-        connections = min(MOST_CONNECTIONS, open_files - 32)
+        open_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * self._connections)
+        connections = min(self._connections, open_files - 32)
         temporary = "\n".join(
             f"    {kind}_temp_path {self._folder};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -133,9 +151,15 @@ class Nginx:
             f"        location = /{number} {{ return {status} '{_quoted(body.decode())}'; }}"
             for number, (status, body) in enumerate(self._numbered)
         )
+        shared = " reuseport" if self._workers > 1 else ""
+        listens = "\n".join(
+            f"        listen 127.0.0.{1 + number}:{self._port} backlog=4096{shared};"
+            for number in range(self._addresses)
+        )
+        new = _text(new_device()).replace(DEVICE_ID, "$registered")
         return f"""\
 daemon off;
-worker_processes 1;
+worker_processes {self._workers};
 worker_rlimit_nofile {open_files};
 pid {self._folder}/nginx.pid;
 error_log stderr;
@@ -146,16 +170,20 @@ http {{
     keepalive_requests 1000000000;
     keepalive_timeout 300s;
     default_type application/json;
+    map $arg_{ID_ARGUMENT} $registered {{
+        default $arg_{ID_ARGUMENT};
+        '' {DEVICE_ID};
+    }}
     map "$request_method $content_length" $device {{
         default '{_text(device())}';
 {alarm_off}
     }}
     server {{
-        listen {self.host} backlog=4096;
+{listens}
         location = {contract.NOTICES} {{ return 200 '{_text(page())}'; }}
         location = {contract.BOARDS} {{ return 200 '{_text(boards())}'; }}
         location = {contract.DEVICE} {{
-            if ($request_method = POST) {{ return 201 '{_text(new_device())}'; }}
+            if ($request_method = POST) {{ return 201 '{new}'; }}
             if ($request_method = DELETE) {{ return 204; }}
             return 200 $device;
         }}
@@ -167,6 +195,12 @@ http {{
     }}
 }}
 """
+
+
+def asking_for_its_id(request: Request, device_id: str) -> Request:
+    """Return a registration whose answer has its id: nginx sees the query, and not the body."""
+    request.target += f"?{ID_ARGUMENT}={device_id}"
+    return request
 
 
 def _text(answer: object) -> str:

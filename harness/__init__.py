@@ -5,9 +5,9 @@ Nine floors, each importing only from those below it:
 * ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`, `processes`,
   `tomlfile`, `ledger`, `journal`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
-  `stopping`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
+  `stopping`, `healing`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
 * second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`, `messages`,
-  `identity`
+  `identity`, `arrivals`
 * third: `user`, `errands`, `meter`, `verdict`, `standing`, `gate`
 * fourth: `result`, `audit`, `worker`
 * fifth: `recorder`, `report`, `cleanup`, `master`

@@ -48,7 +48,7 @@ from harness.devices import Devices
 from harness.guard import check_host
 from harness.ledger import Ledger
 from harness.master import Master
-from harness.messages import Registered
+from harness.messages import Finished, Registered
 from harness.objectives import Objectives
 from harness.recorder import Recorder
 from harness.runfolder import ConnectionCounts
@@ -147,7 +147,7 @@ class Lifecycle:
                 login.install(web_ui, self.settings)
             live.install(web_ui, self._look, options.web_base_path)
         if isinstance(runner, MasterRunner):
-            self.master = Master(runner, own)
+            self.master = Master(runner, own, self.on_worker_end)
         self.is_ready.set()
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
@@ -175,7 +175,8 @@ class Lifecycle:
         self.latest = self.recorder
         self.ledger = Ledger(self.recorder.folder)
         if self.master is not None:
-            self.master.begin(self.recorder.folder.name, self.ledger)
+            options.run_id = self.recorder.folder.name  # the workers are told
+            self.master.begin(options.run_id, self.ledger)
             garbage.begin_run()
         else:
             self._share(environment, self._own_devices(options.seed, self.ledger))
@@ -264,12 +265,13 @@ class Lifecycle:
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
         """Write down what a worker learned; a straggler of an earlier run has no record."""
-        if self.recorder is None or self.master is None or messages.MEASURED not in data:
+        if self.master is None or messages.MEASURED not in data:
             return
         report = messages.unpacked(data[messages.MEASURED], Report)
         registered = messages.unpacked(data[messages.REGISTERED], Registered)
-        if self.master.heard(client_id, registered, has_requests=bool(report.intervals)):
-            self.recorder.take(report, client_id)
+        is_new = self.recorder is not None and self.recorder.take(report, client_id)
+        numbers = registered.numbers if is_new else []
+        self.master.heard(client_id, report.run, numbers, has_requests=bool(report.intervals))
 
     def on_reset_stats(self, **_: object) -> None:
         """Note that locust forgot what it had counted."""
@@ -288,6 +290,11 @@ class Lifecycle:
             print("stopped before the run began", file=sys.stderr)
         if self.recorder is not None and environment.runner is not None:
             environment.runner.stop()
+
+    def on_worker_end(self, client_id: str, finished: Finished) -> None:
+        """Expect no more reports of a worker than it says that it has sent."""
+        if self.recorder is not None:
+            self.recorder.end(client_id, finished.run, finished.reports)
 
     def _look(self) -> live.Look:
         """Show the run that goes on, or the last one; a worker that has reported is not lost."""

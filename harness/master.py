@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +13,12 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterR
 
 from msgspec import Struct
 
-from harness import ConfigurationError, messages, stopping
+from harness import ConfigurationError, healing, messages, stopping
 from harness.devices import Handover
 from harness.gate import exit_on_wrong_configuration
 from harness.identity import Identity
-from harness.ledger import Ledger, numbers_in, ranges, read_reserved
-from harness.messages import Finish, Finished, Known, Refused, Registered, Reservation
+from harness.ledger import Ledger, Ranges, numbers_in, ranges, read_reserved
+from harness.messages import Finish, Finished, Known, Refused, Reservation
 from harness.runfolder import ConnectionCounts
 from harness.worker import SILENCE_S
 
@@ -59,13 +60,20 @@ class _Run:
 class Master:
     """Leads the workers of one locust process, through one run or, in the web UI, many."""
 
-    def __init__(self, runner: MasterRunner, identity: Identity) -> None:
+    def __init__(
+        self,
+        runner: MasterRunner,
+        identity: Identity,
+        on_worker_end: Callable[[str, Finished], None],
+    ) -> None:
         """Begin to listen.
 
         Args:
             runner: locust's.
             identity: what each worker has to be like.
+            on_worker_end: is told of each last word, by locust's id of the worker.
         """
+        self._on_worker_end = on_worker_end
         self._runner = runner
         self._identity = identity
         self._run: _Run | None = None
@@ -83,6 +91,7 @@ class Master:
         runner.register_message(messages.RESERVE, self._on_reserve)
         runner.register_message(messages.FINISHED, self._on_finished)
         runner.environment.dispatcher_class = stopping.dispatcher(lambda: self._is_stopping)
+        healing.heal_by_heartbeats(runner)
         stopping.refuse_starts(runner, lambda: self._is_stopping, self._sort_out)
         runner.send_message(messages.HELLO)  # one that was earlier has said so to nobody
 
@@ -92,9 +101,6 @@ class Master:
         """Begin a run with the workers that are there."""
         self._is_stopping = False
         self._run = _Run(key, ledger, took_part=self._connected() & self._accepted)
-        options = self._runner.environment.parsed_options
-        assert options is not None
-        options.run_key = key  # goes to the workers with their users
         gevent.killall([self._passing_on] if self._passing_on else [])
         self._passing_on = gevent.spawn(self._pass_on)
 
@@ -102,23 +108,22 @@ class Master:
         """Let a new run begin. Not earlier: the last ramp-up would wake finished workers."""
         self._is_stopping = False
 
-    def heard(self, client_id: str, registered: Registered, *, has_requests: bool) -> bool:
-        """Take what a worker's report says of devices; return whether it is of this run.
+    def heard(self, client_id: str, of: str, registered: Ranges, *, has_requests: bool) -> None:
+        """Take what a worker's report of a run says of devices.
 
         One that was missing at the start and is back takes users without connecting anew. One
         that was cut off and is back may still have the users of a run that is over.
         """
         run = self._run
-        if run is None or registered.run != run.key or run.is_over:
+        if run is None or of != run.key or run.is_over:
             if has_requests:
-                self._send(messages.FINISH, Finish(registered.run), client_id)
-            return False
+                self._send(messages.FINISH, Finish(of), client_id)
+            return
         if has_requests and not self._is_stopping:
             run.took_part.add(client_id)
         run.told.setdefault(client_id, 0)
         worker = self._runner.get_worker_index(client_id)
-        run.registered += [(worker, first, last) for first, last in registered.numbers]
-        return True
+        run.registered += [(worker, first, last) for first, last in registered]
 
     def await_last_words(self, stop_timeout_s: float) -> None:
         """Ask each worker to finish, and wait until it has or can have no users any more.
@@ -212,6 +217,7 @@ class Master:
         finished = messages.unpacked(msg.data, Finished)
         if self._run is not None and finished.run in ("", self._run.key):
             self._run.finished.setdefault(msg.node_id, finished)
+            self._on_worker_end(msg.node_id, finished)
 
     # What follows from it.
 

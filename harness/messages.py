@@ -46,7 +46,6 @@ class Reservation(Struct, frozen=True):
 class Registered(Struct, frozen=True):
     """Devices that a worker has registered since its last report."""
 
-    run: str
     numbers: Ranges
 
 
@@ -66,10 +65,12 @@ class Finish(Struct, frozen=True):
 class Finished(Struct, frozen=True):
     """A worker's last word: its users have stopped, and all that they did has been reported.
 
-    `run` is empty and `devices` None when it never had users.
+    It has sent so many `reports` of that `run`. When it never had users, `run` is empty and
+    `devices` None.
     """
 
     run: str = ""
+    reports: int = 0
     devices: Handover | None = None
     connections: ConnectionCounts = ConnectionCounts()
 

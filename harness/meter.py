@@ -13,10 +13,12 @@ from typing import NamedTuple
 import gevent
 from locust.env import Environment
 
+import msgspec
+
 from harness import histograms
 from harness.health import Watch
 from harness.statistics import Statistics
-from harness.timeseries import Failure, Interval, Key, Report
+from harness.timeseries import Failure, Health, Interval, Key, Report
 
 TICK_S = 0.25
 
@@ -24,12 +26,18 @@ TICK_S = 0.25
 class Meter:
     """Listens to one run of this process until stopped.
 
+    Attributes:
+        run: its name, which stands in each report.
+        reports: how many were taken.
+
     Response times are kept as they are for the second that goes on; one that is over becomes a
     histogram an endpoint, and between two of these the users have their turn.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, run: str = "") -> None:
         """Begin to listen."""
+        self.run, self.reports = run, 0
+        self._environment = environment
         self._events = environment.events
         self._statistics = Statistics(environment)
         self._is_stopped = False
@@ -37,7 +45,7 @@ class Meter:
         self._over: deque[_Times] = deque()
         self._report = Report([], [], [])
         self._failures: dict[tuple[str, str, str], Failure] = {}
-        self._watch = Watch(lambda health: self._report.health.append(health))
+        self._watch = Watch(self._note_health)
         self._worker = gevent.spawn(self._work)
         self._events.request.add_listener(self._on_request)
 
@@ -60,7 +68,9 @@ class Meter:
         report, self._report = self._report, Report([], [], [])
         report.failures.extend(self._failures.values())
         self._failures.clear()
-        return report
+        self.reports += 1
+        until = self._over[0].second if self._over else self._second.number
+        return msgspec.structs.replace(report, until=until, run=self.run, number=self.reports)
 
     def _on_request(
         self,
@@ -101,6 +111,11 @@ class Meter:
             second = self._begin_second(int(now_s))
         second.untimed[key] += 1
         self._note_failure(key, error, now_s)
+
+    def _note_health(self, health: Health) -> None:
+        runner = self._environment.runner
+        users = 0 if runner is None else runner.user_count
+        self._report.health.append(msgspec.structs.replace(health, users=users))
 
     def _note_failure(self, key: Key, error: Exception, now_s: float) -> None:
         failure = Failure(*key, str(error), 1, now_s, now_s)

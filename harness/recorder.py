@@ -17,6 +17,7 @@ from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 from hdrh.histogram import HdrHistogram
 
 from harness import data, figures, histograms, result, runfolder, timeseries, verdict
+from harness.arrivals import Arrivals
 from harness.figures import RunFigures, Sums
 from harness.meter import Meter
 from harness.objectives import Objectives
@@ -30,14 +31,14 @@ OWN_DELAY_S = 2.0
 EARLY_S = 2.0
 """A run that ends by so much before its time has done all the same: its clock began earlier."""
 WORKERS_DELAY_S = 8.0
-"""Workers report every 3 s; one that is later than this is counted for a later second."""
+"""Workers report every 3 s; so late are figures, and later when a worker is silent."""
 
 
 class Recorder:
     """The open folder of a run that goes on, in the process that leads it.
 
-    Every quarter of a second it looks at the users and writes down the seconds that are over; of
-    workers it waits for their reports. Nothing is kept but what is still to be written.
+    Every quarter of a second it looks at the users and writes down the seconds that are over, when
+    all workers have told of them. Nothing is kept but what is still to be written.
     """
 
     def __init__(
@@ -111,22 +112,25 @@ class Recorder:
         self._users: dict[int, tuple[int, int]] = {}
         self._pending: defaultdict[int, _Pending] = defaultdict(_Pending)
         self._failures: dict[tuple[str, str, str], Failure] = {}
-        self._behind_s: dict[str, float] = {}
+        self._arrivals = Arrivals(self.folder.name)
+        self._late_reports = 0
         self._stopped = False
         self._users_before = 0, 0
         self._keeper = gevent.spawn(self._keep)
 
-    def take(self, report: Report, worker: str = "") -> None:
-        """Add what a process learned, this one or a worker.
+    def take(self, report: Report, worker: str = "") -> bool:
+        """Add what a process learned, this one or a worker; return whether that is of this run.
 
         What comes too late counts for the next second that is written, and what a worker's clock
         puts into the future for the present one. Of a process that stood still come several
         seconds too late: they count for as many, one after the other.
         """
         now_s = time.time()
-        if report.sent_s is not None:  # what is not its clock is its way, which takes time
-            behind_s = now_s - report.sent_s
-            self._behind_s[worker] = min(behind_s, self._behind_s.get(worker, behind_s))
+        if worker:
+            if not self._arrivals.take(worker, report, now_s):
+                return False
+            written = range(int(self.started_s), self._next)
+            self._late_reports += any(each.second in written for each in report.intervals)
         now = int(now_s)
         for interval in report.intervals:
             self._pending[max(min(interval.second, now), self._next)].add(interval)
@@ -134,6 +138,7 @@ class Recorder:
         for health in report.health:
             second = max(min(health.second, now), free)
             self._pending[second].health.append(health)
+            self._pending[second].users_of[worker] = health.users
             free = second + 1
         for failure in report.failures:
             key = failure.method, failure.name, failure.error
@@ -141,6 +146,11 @@ class Recorder:
             self._failures[key] = failure if known is None else known + failure
         if report.failures:
             self._files.write_failures(self._failures.values())
+        return True
+
+    def end(self, worker: str, run: str, reports: int) -> None:
+        """Note how many reports a worker has sent of a run; it sends no more of it."""
+        self._arrivals.end(worker, run, reports)
 
     def stopping(self) -> None:
         """Note that from now on there are to be no users, and whether that is too early."""
@@ -222,8 +232,7 @@ class Recorder:
         audit: Audit | None = None,
     ) -> Ending:
         assert self.environment.runner is not None
-        # A clock ahead is worse: one that seems to be behind may be a message's long way.
-        off_s = max(self._behind_s.values(), key=lambda each: max(each, -2 * each), default=None)
+        off_s, lost_reports = self._arrivals.clock_off_s, self._arrivals.lost
         return Ending(
             ended_at=runfolder.now(),
             devices=devices,
@@ -234,6 +243,8 @@ class Recorder:
             was_reset=self.was_reset,
             stopped_after_s=self.stopped_after_s,
             clock_off_s=None if off_s is None else round(off_s, 3),
+            lost_reports=lost_reports,
+            late_reports=None if lost_reports is None else self._late_reports,
         )
 
     def _keep(self) -> None:
@@ -246,7 +257,11 @@ class Recorder:
             self._users[int(now_s)] = runner.user_count, target
             if self.meter is not None:
                 self.take(self.meter.taken())
-            self._write_until(int(now_s - self._delay_s))
+            self._write_until(self._due(now_s))
+
+    def _due(self, now_s: float) -> int:
+        """Return the first second that is not to be written yet."""
+        return int(min(now_s - self._delay_s, self._arrivals.complete_until(now_s)))
 
     def _write_until(self, end: int) -> None:
         """Write the seconds before `end` that are not written yet."""
@@ -255,6 +270,8 @@ class Recorder:
             pending = self._pending.pop(second, None) or _Pending()
             users, target = self._users.pop(second, self._users_before)
             self._users_before = users, target
+            if self.meter is None and pending.users_of:  # the master knows nothing of a silent one
+                users = sum(pending.users_of.values())
             row = pending.row(second, users, target)
             self._files.append(row, pending.all_of, pending.failed_of)
             self.running.add(row, pending.sums())
@@ -283,6 +300,7 @@ class _Pending:
         self.all_of: dict[Key, HdrHistogram] = {}
         self.failed_of: dict[Key, HdrHistogram] = {}
         self.health: list[Health] = []
+        self.users_of: dict[str, int] = {}
 
     def add(self, interval: Interval) -> None:
         key = interval.method, interval.name

@@ -168,7 +168,9 @@ class Ending(Struct, frozen=True, kw_only=True):
     took part and did not report their end; `was_reset` says that locust threw results away in
     mid-run; `stopped_after_s` is how long a headless run had lasted that was stopped before its
     run time was over, else None; `clock_off_s` is by how much the clock of a worker was behind
-    the master's, or before it when negative, of the worst of them; None when there were none.
+    the master's, or before it when negative, of the worst of them; of the reports of workers
+    `lost_reports` never came, and `late_reports` when their seconds were written down already.
+    These are None when there were no workers.
     """
 
     ended_at: str
@@ -180,6 +182,8 @@ class Ending(Struct, frozen=True, kw_only=True):
     was_reset: bool
     stopped_after_s: float | None = None
     clock_off_s: float | None = None
+    lost_reports: int | None = None
+    late_reports: int | None = None
 
 
 class Generator(Struct, frozen=True, kw_only=True):

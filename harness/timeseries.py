@@ -75,22 +75,31 @@ class Health(Struct, frozen=True):
         second: seconds since the epoch, whole.
         cpu_percent: of one core.
         lag_ms: how late its event loop was at worst, of 50 looks.
+        users: running in it at the end of the second.
     """
 
     second: int
     cpu_percent: float
     lag_ms: float
+    users: int = 0
 
 
 class Report(Struct, frozen=True):
-    """What a process learned since its last report.
+    """What a process learned since its last report; times are by its own clock.
 
-    `sent_s` is when a worker sent it, by its own clock, in seconds since the epoch.
+    Attributes:
+        until: the first second of which more may follow, since the epoch.
+        run: the name of the run that it is of; empty when there is but one process.
+        number: of this process's reports of the run, from 1 on.
+        sent_s: when a worker sent it, in seconds since the epoch.
     """
 
     intervals: list[Interval] = []
     failures: list[Failure] = []
     health: list[Health] = []
+    until: int = 0
+    run: str = ""
+    number: int = 0
     sent_s: float | None = None
 
 
@@ -99,7 +108,7 @@ class Second(Struct, frozen=True, kw_only=True):
 
     Attributes:
         second: seconds since the epoch, whole.
-        users: running at its end.
+        users: running at its end, in all processes that told.
         target_users: that there were to be; 0 when the run was being stopped.
         cpu_percent: of the busiest process, of one core; None when none told.
         lag_ms: the worst of the event loops; None when none told.

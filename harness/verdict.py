@@ -143,6 +143,22 @@ def _rules(
             f"the clock of a worker is off by {abs(off_s):.1f} s: its requests stand in wrong "
             "seconds",
         )
+    if ending.lost_reports is not None:
+        yield _rule(
+            "reports",
+            not ending.lost_reports,
+            "no report of a worker is missing",
+            f"reports of workers that never arrived: {ending.lost_reports}, and with them their "
+            "requests",
+        )
+    if ending.late_reports is not None:
+        yield _rule(
+            "late reports",
+            not ending.late_reports,
+            "no report of a worker came too late for its seconds",
+            f"reports of workers that came too late: {ending.late_reports}, their requests stand "
+            "in wrong seconds",
+        )
     yield _rule(
         "results",
         not ending.was_reset,

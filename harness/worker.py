@@ -81,8 +81,8 @@ class Worker:
             )
         if self._meter is not None:
             self._meter.stop()
-        self._run, self._last_word = options.run_key, None
-        self._meter = Meter(environment)
+        self._run, self._last_word = options.run_id, None
+        self._meter = Meter(environment, self._run)
         self._devices = Devices(
             options.seed,
             self.index,
@@ -98,19 +98,21 @@ class Worker:
             return
         report = msgspec.structs.replace(self._meter.taken(), sent_s=time.time())
         data[messages.MEASURED] = messages.packed(report)
-        data[messages.REGISTERED] = messages.packed(Registered(self._run, self._devices.untold()))
+        data[messages.REGISTERED] = messages.packed(Registered(self._devices.untold()))
 
     def finish(self, connections: ConnectionCounts) -> None:
-        """Say the last word of a run, after the last report."""
-        if self._meter is not None:
-            self._meter.stop()
-        last: dict[str, Any] = {}
-        runner = self._runner
-        runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
-        runner.send_message("stats", last)
-        handover = self._devices.handover() if self._devices is not None else None
-        self._last_word = Finished(self._run, handover, connections)
-        runner.send_message(messages.FINISHED, messages.packed(self._last_word))
+        """Say the last word of a run, after the last report; it may be said again."""
+        if self._last_word is None:
+            runner, last = self._runner, dict[str, Any]()
+            if self._meter is not None:
+                self._meter.stop()
+            runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=last)
+            runner.send_message("stats", last)
+            reports = self._meter.reports if self._meter is not None else 0
+            handover = self._devices.handover() if self._devices is not None else None
+            self._last_word = Finished(self._run, reports, handover, connections)
+            self._meter = None  # there is nothing to tell after the last word
+        self._runner.send_message(messages.FINISHED, messages.packed(self._last_word))
 
     # What the master and locust tell.
 
@@ -140,7 +142,7 @@ class Worker:
         """Stop the users, and say so even when there were none, or when it was said already."""
         run = messages.unpacked(msg.data, Finish).run
         if run != self._run:
-            self._runner.send_message(messages.FINISHED, messages.packed(Finished(run)))
+            self._runner.send_message(messages.FINISHED, messages.packed(Finished()))
             return
         if self._is_finishing:
             return
@@ -148,10 +150,7 @@ class Worker:
         try:
             if self._last_word is None:
                 self._runner.stop()
-            if self._last_word is None:
-                self.finish(ConnectionCounts())
-            else:
-                self._runner.send_message(messages.FINISHED, messages.packed(self._last_word))
+            self.finish(ConnectionCounts())
         finally:
             self._is_finishing = False
 

@@ -87,14 +87,15 @@ class Commands:
     def results(self) -> Path:
         return self.folder / "results"
 
-    def start(self, *command: str, **env: str) -> subprocess.Popen[str]:
+    def start(self, *command: str, by: tuple[str, ...] = (), **env: str) -> subprocess.Popen[str]:
+        """Start Python with a command; `by` stands before it, and has to become it."""
         clean = {
             name: value
             for name, value in os.environ.items()
             if name not in NAMES and not name.startswith("LOCUST_")
         }
         return subprocess.Popen(
-            [sys.executable, *command],
+            [*by, sys.executable, *command],
             cwd=self.folder,
             env={
                 **clean,
@@ -122,21 +123,25 @@ class Commands:
         """Run plain locust, headless."""
         return self.finish(self.start_locust("--headless", *arguments, **env))
 
-    def start_locust(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+    def start_locust(
+        self, *arguments: str, by: tuple[str, ...] = (), **env: str
+    ) -> subprocess.Popen[str]:
         locustfile = str(PROJECT_DIR / "locustfile.py")
-        return self.start("-m", "locust", "-f", locustfile, *arguments, **env)
+        return self.start("-m", "locust", "-f", locustfile, *arguments, by=by, **env)
 
     def harness(self, *arguments: str, **env: str) -> Finished:
         """Run `python -m harness`."""
         return self.finish(self.start("-m", "harness", *arguments, **env))
 
 
-def wait_until(true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
+def wait_until(
+    true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S, poll_s: float = 0.05
+) -> None:
     latest = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > latest:
             pytest.fail(f"not within {timeout_s} s: {what}")
-        time.sleep(0.05)
+        time.sleep(poll_s)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

@@ -43,7 +43,9 @@ class NoticeServer:
     With `drop_every` set to n, every nth write to a device is answered as if it had been done.
     """
 
-    def __init__(self, close_after: int | None = None) -> None:
+    def __init__(
+        self, close_after: int | None = None, listener: socket.socket | None = None
+    ) -> None:
         self.faults: dict[tuple[str, str], Fault] = {}
         self.seen: Counter[tuple[str, str]] = Counter()
         self.requests: list[tuple[str, str, bytes]] = []
@@ -55,9 +57,9 @@ class NoticeServer:
         self.drop_every = 0
         self.written = 0
         self.dropped: list[tuple[str, dict[str, object]]] = []
-        self._start(0)
-        self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._start(listener or ("127.0.0.1", 0))
+        host, self.port = self._server.address
+        self.url = f"http://{host}:{self.port}"
 
     @property
     def workload(self) -> int:
@@ -71,11 +73,11 @@ class NoticeServer:
 
     def restart(self) -> None:
         """Come back on the same port, with the same devices."""
-        self._start(self.port)
+        self._start(("127.0.0.1", self.port))
 
-    def _start(self, port: int) -> None:
+    def _start(self, listener: socket.socket | tuple[str, int]) -> None:
         handlers = gevent.pool.Pool()  # so that stopping the server ends them too
-        self._server = StreamServer(("127.0.0.1", port), self._serve, spawn=handlers)
+        self._server = StreamServer(listener, self._serve, spawn=handlers)
         self._server.start()
 
     def _serve(self, connection: socket.socket, _address: object) -> None:

@@ -39,7 +39,8 @@ class Parts:
 
     def start(self, *arguments: str, file: Path = WRITE_LOG, **env: str) -> Process:
         command = ("-m", "locust", "-f", str(file), *arguments)
-        process = self.commands.start(*command, **{"WRITE_LOG": str(self.logs), **env})
+        usual = {"WRITE_LOG": str(self.logs), "ANSWER_TIMEOUT_S": "2"}
+        process = self.commands.start(*command, **{**usual, **env})
         self.started.append(process)
         return process
 
@@ -176,7 +177,7 @@ def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notic
         process.communicate()
     assert len(notice_server.devices) == 40
     folder = str(parts.commands.results / "run")
-    first = parts.commands.harness("cleanup", folder)
+    first = parts.commands.harness("cleanup", folder, ANSWER_TIMEOUT_S="2")
     assert first.exit_code == 0, first.stderr
     assert "devices: 40 deleted, " in first.stdout and ", 0 left behind" in first.stdout
     assert notice_server.devices == {}

@@ -12,7 +12,7 @@ from locust.env import Environment
 
 import pytest
 
-from harness import histograms, objectives, settings
+from harness import histograms, objectives, settings, timeseries
 from harness import recorder as recorder_module
 from harness.contract import ENDPOINTS
 from harness.figures import Sums
@@ -23,6 +23,7 @@ from harness.timeseries import Health, Interval, Report, Second
 HOUR_S = 3600
 LOOKS = 10
 SECONDS = 10
+RUN = "so-far"
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def recorder(tmp_path):
     """Yield a recorder whose clock is the test."""
     environment = Environment(user_classes=[], host="http://127.0.0.1:8000")
     runner = environment.create_local_runner()
-    options = {"run_id": "so-far", "num_users": 9, "spawn_rate": 9, "run_time": None, "seed": 1}
+    options = {"run_id": RUN, "num_users": 9, "spawn_rate": 9, "run_time": None, "seed": 1}
     environment.parsed_options = Namespace(**options, tags=(), exclude_tags=(), headless=False)
     wanted = objectives.parse("[total]\np95_ms = 15\n", "slo.toml")
     kept = replace(settings.load(), results_dir=tmp_path)
@@ -101,11 +102,114 @@ def test_the_second_of_the_stop_is_not_steady(recorder, monkeypatch) -> None:
 
 @pytest.mark.parametrize("off_s", [-3.0, 3.0])
 def test_the_clock_of_a_worker_is_known_by_its_fastest_report(recorder, off_s) -> None:
-    for way_s in (0.4, 0.0, 2.0):
-        recorder.take(Report(sent_s=time.time() - way_s), "right")
-        recorder.take(Report(sent_s=time.time() - way_s - off_s), "wrong")
+    for number, way_s in enumerate((0.4, 0.0, 2.0), 1):
+        for worker, behind_s in (("right", way_s), ("wrong", way_s + off_s)):
+            sent = Report(run=RUN, number=number, sent_s=time.time() - behind_s)
+            assert recorder.take(sent, worker)
     (clocks,) = (rule for rule in recorder.so_far(0).validity if rule.name == "clocks")
     assert not clocks.kept and "is off by 3.0 s" in clocks.sentence
+
+
+def tell(recorder, worker, number, *seconds, until):
+    """Let a worker tell of one request in each of these seconds of the run."""
+    start = int(recorder.started_s)
+    encoded = histograms.of([10.0]).encode()
+    intervals = [Interval(start + second, "GET", "/x", encoded, None) for second in seconds]
+    recorder.take(Report(intervals, run=RUN, number=number, until=start + until), worker)
+
+
+def written(recorder, after_s):
+    """Return the requests of each second that is written so long after the start."""
+    recorder._write_until(recorder._due(int(recorder.started_s) + after_s))
+    return [row.requests for row in timeseries.read_timeline(recorder.folder)]
+
+
+@pytest.fixture
+def hear(monkeypatch, recorder):
+    """Return a function that sets the clock to so many seconds after the start."""
+
+    def set_clock(after_s):
+        now = SimpleNamespace(time=lambda: int(recorder.started_s) + after_s)
+        monkeypatch.setattr(recorder_module, "time", now)
+
+    return set_clock
+
+
+def test_a_second_is_written_when_all_workers_have_told_of_it(recorder, hear) -> None:
+    """One of them cannot reach the master from second 3 to 16, and all is told then."""
+    hear(3)
+    tell(recorder, "one", 1, 0, 1, 2, until=3)
+    tell(recorder, "two", 1, 0, 1, 2, until=3)
+    hear(6)
+    tell(recorder, "one", 2, 3, 4, 5, until=6)
+    assert written(recorder, 5) == [2, 2, 2], "no earlier than after the usual delay"
+    assert written(recorder, 16) == [2, 2, 2]
+    hear(16)
+    tell(recorder, "two", 2, 3, 5, until=6)
+    tell(recorder, "two", 3, 6, 7, until=9)
+    tell(recorder, "one", 3, 8, until=9)
+    assert written(recorder, 16) == [2, 2, 2, 2, 1, 2, 1, 1, 1]
+    ending = recorder.so_far(0)
+    assert {rule.name for rule in ending.validity if "reports" in rule.name and rule.kept} == {
+        *("reports", "late reports")
+    }
+
+
+def test_what_comes_too_late_is_counted_and_declared(recorder, hear) -> None:
+    for worker in ("one", "two"):
+        hear(1)
+        tell(recorder, worker, 1, 0, until=1)
+    for number in range(2, 9):
+        hear(5 * number)
+        tell(recorder, "one", number, 5 * number - 1, until=5 * number)
+    assert len(written(recorder, 31 - 1)) == 1
+    assert len(written(recorder, 40)) > 30, "the silent worker is waited for no more"
+    hear(40)
+    tell(recorder, "two", 2, 3, 35, until=40)
+    counts = written(recorder, 50)
+    assert sum(counts) == 2 + 7 + 2 and counts[3] == 0
+    summary = recorder.so_far(0)
+    (rule,) = (rule for rule in summary.validity if rule.name == "late reports")
+    assert rule.sentence.startswith("reports of workers that came too late: 1,")
+    assert summary.verdict == "invalid"
+
+
+def test_a_report_that_comes_twice_counts_once(recorder, hear) -> None:
+    hear(3)
+    for number in (1, 1, 3, 1, 3):
+        tell(recorder, "one", number, 1, until=3)
+    recorder.end("one", RUN, 4)
+    summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
+    assert summary.total.whole_run.requests == 2
+    assert "reports of workers that never arrived: 2, and with them their requests" in (
+        summary.reasons
+    )
+
+
+def test_users_are_those_that_the_workers_tell_of(recorder, hear) -> None:
+    """Of a worker that it cannot reach the master counts none, or gives them to another."""
+    recorder.meter.stop()
+    recorder.meter = None
+    start = int(recorder.started_s)
+    hear(3)
+    for second, users in enumerate((20, 30)):
+        recorder._users[start + second] = 20, 40
+        for worker in ("one", "two"):
+            health = [Health(start + second, 1.0, 1.0, users)]
+            recorder.take(Report([], [], health, run=RUN, number=second + 1), worker)
+    recorder._users[start + 2] = 33, 40
+    recorder._write_until(start + 3)
+    rows = timeseries.read_timeline(recorder.folder)
+    assert [(row.users, row.target_users) for row in rows] == [(40, 40), (60, 40), (33, 40)]
+
+
+def test_at_the_end_nobody_is_waited_for(recorder, hear) -> None:
+    hear(3)
+    tell(recorder, "one", 1, 0, 1, 2, until=3)
+    hear(9)
+    tell(recorder, "two", 1, 0, 1, until=2)
+    summary = recorder.close(DeviceCounts(), ConnectionCounts(), 1)
+    assert summary.total.whole_run.requests == 5
 
 
 def test_nobody_pays_for_what_nobody_looks_at(recorder, monkeypatch) -> None:

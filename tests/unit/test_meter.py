@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import gevent
 from locust.env import Environment
@@ -148,6 +149,7 @@ def test_after_it_was_stopped_it_listens_no_more(environment: Environment, meter
 
 
 def test_it_tells_how_the_process_did(meter: Meter) -> None:
+    meter._environment.runner = SimpleNamespace(user_count=7)
     health: list = []
     with gevent.Timeout(20):
         while len(health) < 2:
@@ -156,3 +158,4 @@ def test_it_tells_how_the_process_did(meter: Meter) -> None:
     one, two = health[:2]
     assert two.second == one.second + 1
     assert all(each.cpu_percent >= 0 and each.lag_ms >= 0 for each in health)
+    assert two.users == 7

@@ -253,7 +253,7 @@ def test_a_file_that_is_cut_off_is_not_taken_for_a_result(tmp_path: Path, conten
 COUNTS = {"requests", "failures", "registered", "deleted", "left_behind", "exit_code"}
 COUNTS |= {"opened", "reconnects", "seed", "users", "workers", "whole_run", "total", "steady"}
 COUNTS |= {"first_second", "last_second", "carried_users", "exceptions", "lost_workers"}
-COUNTS |= {"samples"}
+COUNTS |= {"samples", "lost_reports", "late_reports"}
 UNITS = ("_ms", "_s", "_per_s", "_ratio")
 PARTS = (Figures, EndpointFigures, Total, Step, DeviceCounts, ConnectionCounts, Versions, Rule)
 STRUCTS = (Manifest, Summary, Ending, *PARTS)

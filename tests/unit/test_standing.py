@@ -171,6 +171,8 @@ def test_a_slow_server_fails_so_far() -> None:
         ({"was_reset": True}, "results"),
         ({"lost_workers": 1}, "workers"),
         ({"exceptions": 2}, "users"),
+        ({"lost_reports": 1}, "reports"),
+        ({"late_reports": 1}, "late reports"),
     ],
 )
 def test_what_is_broken_for_good_is_told_at_once(ending, rule) -> None:
@@ -230,6 +232,8 @@ endings = st.fixed_dictionaries(
         "was_reset": st.booleans(),
         "lost_workers": st.integers(0, 1),
         "exceptions": st.integers(0, 1),
+        "lost_reports": st.sampled_from([None, 0, 1]),
+        "late_reports": st.sampled_from([None, 0, 1]),
     }
 )
 

@@ -161,6 +161,16 @@ def test_a_run_that_keeps_all_has_no_reasons(passing: Evidence) -> None:
             "the clock of a worker is off by 4.2 s: its requests stand in wrong seconds",
         ),
         (
+            lambda e: ending(e, lost_reports=2),
+            "reports",
+            "reports of workers that never arrived: 2, and with them their requests",
+        ),
+        (
+            lambda e: ending(e, late_reports=1),
+            "late reports",
+            "reports of workers that came too late: 1, their requests stand in wrong seconds",
+        ),
+        (
             lambda e: ending(e, was_reset=True),
             "results",
             "the statistics were reset in mid-run",
@@ -196,6 +206,13 @@ def test_clocks_are_of_workers(passing: Evidence) -> None:
     for off_s, kept in ((0.9, True), (1.9, True), (2.1, False), (-0.9, True), (-1.1, False)):
         rules = ending(passing, clock_off_s=off_s).judged().validity
         assert [rule.kept for rule in rules if rule.name == "clocks"] == [kept]
+
+
+def test_reports_are_of_workers(passing: Evidence) -> None:
+    names = {"reports", "late reports"}
+    assert not names & {rule.name for rule in passing.judged().validity}
+    rules = ending(passing, lost_reports=0, late_reports=0).judged().validity
+    assert [rule.kept for rule in rules if rule.name in names] == [True, True]
 
 
 def test_users_may_be_changed_in_the_web_ui(passing: Evidence) -> None:

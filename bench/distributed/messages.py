@@ -1,0 +1,119 @@
+"""What master and workers send each other, by type of message; pure.
+
+Bytes are those of locust's messages as they are given to ZeroMQ: without its frames, and without
+the headers of TCP and IP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from harness.lifecycle import FINISH, FINISHED, REPORT
+
+STATS = "stats"
+OWN = f"{REPORT}."
+LOCUSTS = "locust"
+END_MESSAGES = frozenset({FINISH, FINISHED})
+"""Our messages that end a run; every other one shares devices."""
+MEASURED_FIELDS = frozenset({"intervals", "failures", "health", "sent_s"})
+"""What a report of ours holds that has to do with measuring; every other field shares devices."""
+
+
+class Amount(Struct, frozen=True):
+    """Some messages, and their bytes together."""
+
+    messages: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Amount) -> Amount:
+        """Add."""
+        return Amount(self.messages + other.messages, self.bytes + other.bytes)
+
+    def __sub__(self, other: Amount) -> Amount:
+        """Return what came after another."""
+        return Amount(self.messages - other.messages, self.bytes - other.bytes)
+
+
+Amounts = dict[str, Amount]
+"""By type of message."""
+
+
+class Look(Struct, frozen=True):
+    """What one process has sent and received so far.
+
+    Attributes:
+        at_s: when, seconds since the epoch.
+        cpu_s: CPU time of the process, of all its threads.
+        sent: messages by type.
+        received: likewise.
+        parts: bytes of the reports sent (`stats`): those of locust, and of each field of ours.
+        intervals: how many histograms these held, one a second and endpoint that was hit.
+    """
+
+    at_s: float = 0.0
+    cpu_s: float = 0.0
+    sent: Amounts = {}
+    received: Amounts = {}
+    parts: dict[str, int] = {}
+    intervals: int = 0
+
+    def since(self, earlier: Look) -> Look:
+        """Return what came after an earlier look; `at_s` is how long that took."""
+        return Look(
+            self.at_s - earlier.at_s,
+            self.cpu_s - earlier.cpu_s,
+            minus(self.sent, earlier.sent),
+            minus(self.received, earlier.received),
+            {part: size - earlier.parts.get(part, 0) for part, size in self.parts.items()},
+            self.intervals - earlier.intervals,
+        )
+
+    def __add__(self, other: Look) -> Look:
+        """Add what another process has sent and received."""
+        names = {**self.parts, **other.parts}
+        return Look(
+            max(self.at_s, other.at_s),
+            self.cpu_s + other.cpu_s,
+            plus(self.sent, other.sent),
+            plus(self.received, other.received),
+            {part: self.parts.get(part, 0) + other.parts.get(part, 0) for part in names},
+            self.intervals + other.intervals,
+        )
+
+
+def plus(some: Amounts, more: Amounts) -> Amounts:
+    """Add, type by type."""
+    return {name: some.get(name, Amount()) + more.get(name, Amount()) for name in {**some, **more}}
+
+
+def minus(some: Amounts, less: Amounts) -> Amounts:
+    """Subtract, type by type; what did not grow is left out."""
+    left = {name: amount - less.get(name, Amount()) for name, amount in some.items()}
+    return {name: amount for name, amount in left.items() if amount.messages}
+
+
+def total(amounts: Amounts) -> Amount:
+    """Add all types up."""
+    return sum(amounts.values(), Amount())
+
+
+def shares_devices(message: str) -> bool:
+    """Say whether messages of this type are about devices that workers share."""
+    return message.startswith(OWN) and message not in END_MESSAGES
+
+
+def is_of_devices(part: str) -> bool:
+    """Say whether this part of a report is about devices that workers share."""
+    return part.startswith(OWN) and part.removeprefix(OWN) not in MEASURED_FIELDS
+
+
+def sharing(amounts: Amounts) -> Amount:
+    """Add the messages up that share devices."""
+    return sum((a for name, a in amounts.items() if shares_devices(name)), Amount())
+
+
+def sharing_bytes(parts: Mapping[str, int]) -> int:
+    """Return how many bytes of the reports share devices."""
+    return sum(size for part, size in parts.items() if is_of_devices(part))
