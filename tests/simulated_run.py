@@ -218,7 +218,8 @@ class SimulatedUser:
 class SimulatedMeter:
     """Counts whether there were requests."""
 
-    def __init__(self, environment: object) -> None:
+    def __init__(self, environment: object, run: str) -> None:
+        self.run, self.reports = run, 0
         self.has_requests = False
 
     def stop(self) -> None:
@@ -227,7 +228,8 @@ class SimulatedMeter:
     def taken(self) -> Report:
         has_requests, self.has_requests = self.has_requests, False
         second = Interval(1, "PUT", "/accounts/device keywords", b"", None)
-        return Report([second] if has_requests else [])
+        self.reports += 1
+        return Report([second] if has_requests else [], run=self.run, number=self.reports)
 
 
 class Process:
@@ -339,7 +341,8 @@ class Process:
             except StopUser:
                 pass
             finally:
-                self.worker._meter.has_requests = True
+                if self.worker._meter is not None:
+                    self.worker._meter.has_requests = True
 
         user = SimulatedUser(self, self.run.words)
         greenlet = gevent.Greenlet(go)
@@ -426,7 +429,9 @@ class SimulatedRun:
         self.is_alive, self.is_open = True, False
         self.ending: gevent.Greenlet | None = None
         self.start = self._start_users
-        self.master = Master(self, IDENTITY)  # type: ignore[arg-type]
+        self.handle_message: Callable[..., None] = self._take
+        ended = mock.Mock()
+        self.master = Master(self, IDENTITY, ended)  # type: ignore[arg-type]
 
     get_worker_index = MasterRunner.get_worker_index
 
@@ -456,11 +461,13 @@ class SimulatedRun:
             self._connect(process)
         elif message.type == "stats":
             data = message.data
-            if self.is_open and messages.MEASURED in data:
+            if messages.MEASURED in data:
                 report = messages.unpacked(data[messages.MEASURED], Report)
                 registered = messages.unpacked(data[messages.REGISTERED], Registered)
+                is_new = self.is_open and report.run == self.run_folder.name
+                numbers = registered.numbers if is_new else []
                 has_requests = bool(report.intervals)
-                self.master.heard(client_id, registered, has_requests=has_requests)
+                self.master.heard(client_id, report.run, numbers, has_requests=has_requests)
         else:
             self.listeners[message.type](environment=self.environment, msg=message)
         settle()
@@ -514,7 +521,9 @@ class SimulatedRun:
         """Begin a run with whoever is there, and give them users."""
         self.run_folder = self.folder / key
         self.run_folder.mkdir()
-        self.seed = self.environment.parsed_options.seed = seed
+        options = self.environment.parsed_options
+        self.seed = options.seed = seed
+        options.run_id = key
         self.ids.clear()
         self.ledger = Ledger(self.run_folder)
         self.master.allow_start()

@@ -21,6 +21,7 @@ from simulated_run import Process, SimulatedRun
 
 from harness.journal import CLOCKS_S
 from harness.ledger import LEDGER, read_left
+from harness.messages import FINISHED, Finished, packed
 from harness.runfolder import Audit, DeviceCounts
 from harness.settings import Settings
 from tasks.devices import register, set_keywords
@@ -398,3 +399,82 @@ def test_a_dropped_last_write_is_found_in_a_run_of_several_processes(run: Simula
     _, audit = run.conclude()
     assert (audit.devices, audit.wrong_values) == (1, 1)
     assert audit.examples[0].endswith('is "word1", not "word2"')
+
+
+def ended(run: SimulatedRun) -> tuple[DeviceCounts, Audit | None]:
+    """Let a run end, and return what came of it."""
+    run.end()
+    while not run.ending.ready():
+        run.deliver_all()
+        run.pass_on(0.5)
+    return run.conclude()
+
+
+def test_a_worker_that_never_heard_the_end_of_a_run_begins_the_next_one(run: SimulatedRun) -> None:
+    """It said its last word; locust's own "stop" was lost with the connection."""
+    worker = run.join()
+    run.deliver_all()
+    for key in ("run-1", "run-2"):
+        run.begin(key, seed=int(key[-1]))
+        run.deliver_all()
+        worker.act(register)
+        run.deliver_all()
+        run.server.answer(run.server.under_way[0], "right")
+        worker.act(set_keywords)
+        run.server.answer(run.server.under_way[0], "right")
+        counts, _ = ended(run)
+        assert run.server.wrongs == []
+        assert counts == DeviceCounts(registered=1, deleted=1, left_behind=0)
+        worker.to_worker.clear()
+
+
+def test_a_late_word_of_a_worker_without_users_is_not_its_last_of_the_next_run(
+    run: SimulatedRun,
+) -> None:
+    """It was asked twice whether it had users in a run; one answer arrives in the next one."""
+    worker = run.join()
+    run.deliver_all()
+    run.begin("run-1", seed=1)
+    worker.to_worker.clear()  # and with it the users of this run
+    worker.send_message(FINISHED, packed(Finished()))
+    late = worker.to_master.copy()
+    ended(run)
+    worker.to_worker.clear()
+    run.begin("run-2", seed=2)
+    worker.to_master.extend(late)
+    run.deliver_all()
+    worker.act(register)
+    run.deliver_all()
+    run.server.answer(run.server.under_way[0], "right")
+    run.end()
+    run.pass_on(0.5)
+    assert not run.ending.ready()
+    while not run.ending.ready():
+        run.deliver_all()
+        run.pass_on(0.5)
+    counts, audit = run.conclude()
+    assert run.server.wrongs == []
+    assert audit == Audit(devices=1, values=3, unread=0, lost_devices=0, wrong_values=0)
+    assert counts == DeviceCounts(registered=1, deleted=1, left_behind=0)
+
+
+def test_a_worker_that_is_lost_with_what_it_wrote_makes_nobody_a_liar(run: SimulatedRun) -> None:
+    """It had registered no device, so the ledger does not know of it."""
+    run.join()
+    lost = run.join()
+    run.deliver_all()
+    run.begin("run-1", seed=1)
+    run.deliver_all()
+    run.processes[0].act(register)
+    run.deliver_all()
+    run.server.answer(run.server.under_way[0], "right")
+    for process in run.processes:
+        process.send_stats()
+    run.deliver_all()
+    run.pass_on(1.5)
+    run.deliver_all()
+    lost.act(set_keywords)
+    run.server.answer(run.server.under_way[0], "right")
+    lost.crash()
+    _, audit = ended(run)
+    assert (audit.devices, audit.wrong_values, audit.are_values_known) == (1, 0, False)
