@@ -37,12 +37,13 @@ def clean_up(folder: Path, settings: Settings) -> int:
         raise ConfigurationError(f"{folder} has no {LEDGER}: the run never began to load its host")
     is_same = redacted(settings.host) == manifest.host
     host = check_host(settings.host if is_same else manifest.host, settings.allowed_hosts)
-    try:
-        ledger = Ledger(folder)
-    except LedgerHeldError:
-        raise ConfigurationError(
-            f"the run in {folder} goes on, or is being cleaned up; wait for its end"
-        ) from None
+    with readable(folder, LEDGER):
+        try:
+            ledger = Ledger(folder)
+        except LedgerHeldError:
+            raise ConfigurationError(
+                f"the run in {folder} goes on, or is being cleaned up; wait for its end"
+            ) from None
     with ledger, readable(folder, LEDGER):
         left = identified(manifest.seed, read_left(folder))
         if not left:

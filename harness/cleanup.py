@@ -134,10 +134,10 @@ def sweep(
     left: list[str] = list(devices)
     try:
         while left and (time_s := latest_s - time.monotonic()) > 0:
+            began_s = time.monotonic()
             errands.run(origin, left, delete, per_s=settings.cleanup_per_s, timeout_s=time_s)
             left = [id_ for id_ in left if id_ not in swept.deleted and id_ not in swept.absent]
-            settled_s = max((doubts.get(id_, 0.0) for id_ in left), default=0.0)
-            if time.monotonic() > settled_s + DOUBT_POLL_S:
+            if began_s > max((doubts.get(id_, 0.0) for id_ in left), default=0.0):
                 break  # what else is left was refused: asking again is for another day
             gevent.sleep(DOUBT_POLL_S)
     finally:

@@ -14,6 +14,7 @@ from harness.origin import Origin
 from harness.session import Session
 
 CONNECTIONS = 20
+LET_GO_S = 1.0
 
 T = TypeVar("T")
 
@@ -33,7 +34,8 @@ def run(
         items: what there is to do.
         errand: does it for one of them.
         per_s: so many are begun in a second at most.
-        timeout_s: seconds after which the rest is left, and what is under way too.
+        timeout_s: seconds after which the rest is left, and what is under way too: a session
+            waits for an answer even when it is killed, but nobody else waits for the session.
     """
     waiting, turns = iter(items), _turns(per_s)
 
@@ -53,7 +55,7 @@ def run(
                 group.spawn(go)
             group.join()
     finally:
-        group.kill()
+        group.kill(timeout=LET_GO_S)
 
 
 def _turns(per_s: float) -> Iterator[float]:

@@ -121,6 +121,7 @@ class Master:
             return
         if has_requests and not self._is_stopping:
             run.took_part.add(client_id)
+        self._forget_older_word(run, client_id)
         run.told.setdefault(client_id, 0)
         worker = self._runner.get_worker_index(client_id)
         run.registered += [(worker, first, last) for first, last in registered]
@@ -162,23 +163,24 @@ class Master:
         said = [each for each in run.finished.values() if each.devices is not None]
         handovers = [each.devices for each in said if each.devices is not None]
         spoken = {each.worker for each in handovers}
-        client_of = {worker: each for each, worker in self._runner.worker_indexes.items()}
-        for worker, used in read_reserved(run.ledger.folder).items():
-            if worker in spoken:
+        silent = run.took_part - run.finished.keys()
+        reserved = read_reserved(run.ledger.folder)
+        for client_id, worker in self._runner.worker_indexes.items():
+            if worker in spoken or (worker not in reserved and client_id not in silent):
                 continue
             told = [(first, last) for who, first, last in run.registered if who == worker]
-            heard_s = self._heard_s.get(client_of[worker], 0.0)
+            heard_s = self._heard_s.get(client_id, 0.0)
             handovers.append(
                 Handover(
                     worker=worker,
-                    used=used,
+                    used=reserved.get(worker, 0),
                     confirmed=ranges(numbers_in(told)),
                     writes=None,
                     quiet_s=time.monotonic() - heard_s - GONE_AFTER_S,
                 )
             )
         connections = sum((each.connections for each in said), ConnectionCounts())
-        return handovers, connections, len(run.took_part - run.finished.keys())
+        return handovers, connections, len(silent)
 
     # What locust and the workers tell.
 
@@ -186,7 +188,11 @@ class Master:
         self._heard_s[client_id] = time.monotonic()
 
     def _on_heartbeat(self, client_id: str, **_: object) -> None:
+        """Count whoever is there in: locust gives users to one whose heart beats again."""
         self._heard_s[client_id] = time.monotonic()
+        run = self._run
+        if run is not None and not run.is_over and client_id in self._accepted:
+            run.took_part.add(client_id)
 
     def _on_hello(self, msg: Any, **_: object) -> None:
         """Take a worker in, also in mid-run, or refuse it."""
@@ -205,6 +211,7 @@ class Master:
     def _on_reserve(self, msg: Any, **_: object) -> None:
         run, wanted = self._run, messages.unpacked(msg.data, Reservation)
         if run is not None and wanted.run == run.key and not run.is_over:
+            self._forget_older_word(run, msg.node_id)
             worker = self._runner.get_worker_index(msg.node_id)
             run.ledger.reserve(worker, wanted.first, wanted.last)
             self._send(messages.RESERVED, wanted, msg.node_id)
@@ -216,6 +223,11 @@ class Master:
             self._on_worker_end(msg.node_id, finished)
 
     # What follows from it.
+
+    def _forget_older_word(self, run: _Run, client_id: str) -> None:
+        """Forget that a worker had no users: it has some, so that was said before this run."""
+        if client_id in run.finished and not run.finished[client_id].run:
+            del run.finished[client_id]
 
     def _is_running(self) -> bool:
         return self._runner.state in (STATE_RUNNING, STATE_SPAWNING)

@@ -65,8 +65,8 @@ class Finish(Struct, frozen=True):
 class Finished(Struct, frozen=True):
     """A worker's last word: its users have stopped, and all that they did has been reported.
 
-    It has sent so many `reports` of that `run`. When it never had users, `run` is empty and
-    `devices` None.
+    It has sent so many `reports` of that `run`. When it never had users, `devices` is None, and
+    `run` empty unless it was asked of one: such a word may be older than the run that goes on.
     """
 
     run: str = ""

@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from locust.env import Environment
 from locust.exception import RPCError
-from locust.runners import WorkerRunner
+from locust.runners import STATE_INIT, WorkerRunner
 
 import msgspec
 
@@ -112,6 +112,9 @@ class Worker:
             handover = self._devices.handover() if self._devices is not None else None
             self._last_word = Finished(self._run, reports, handover, connections)
             self._meter = None  # there is nothing to tell after the last word
+            # Locust waits for the master's "stop", which may be lost: users of the next run would
+            # then go on with the devices of this one.
+            runner.worker_state = STATE_INIT
         self._runner.send_message(messages.FINISHED, messages.packed(self._last_word))
 
     # What the master and locust tell.
@@ -142,7 +145,7 @@ class Worker:
         """Stop the users, and say so even when there were none, or when it was said already."""
         run = messages.unpacked(msg.data, Finish).run
         if run != self._run:
-            self._runner.send_message(messages.FINISHED, messages.packed(Finished()))
+            self._runner.send_message(messages.FINISHED, messages.packed(Finished(run)))
             return
         if self._is_finishing:
             return

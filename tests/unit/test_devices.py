@@ -1,322 +1,427 @@
-"""The device pool and its ledger: nothing is written to too early or too late, nothing is lost."""
+"""Ids that never meet, numbers that are in the ledger first, and a pool that is a fair sample."""
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import re
 from collections import Counter
 from random import Random
 
-import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    consumes,
-    invariant,
-    precondition,
-    rule,
-)
-from scipy.stats import chisquare
+import gevent
 
-from harness.devices import Devices, draw_id
+import pytest
+from scipy.stats import chi2, chisquare
+from virtual_time import VirtualTime, settle
+
+from harness import devices as module
+from harness.devices import (
+    ASK_AGAIN_S,
+    RESERVED_AT_ONCE,
+    Devices,
+    Handover,
+    Numbers,
+    Pool,
+    device_id,
+)
+from harness.journal import Write
 
 DRAWS = 20_000
 UNLIKELY = 0.001
-
-
-def filled(*device_ids: str) -> Devices:
-    devices = Devices()
-    for device_id in device_ids:
-        devices.note(device_id)
-        devices.confirm(device_id)
-    return devices
-
-
-def drawable(devices: Devices) -> set[str | None]:
-    """Return whatever 200 draws can give."""
-    random, seen = Random(1), set()
-    for _ in range(200):
-        with devices.lease(random) as device_id:
-            seen.add(device_id)
-    return seen
 
 
 # Ids.
 
 
 def test_ids_are_thirty_capitals_and_digits() -> None:
+    ids = [device_id(1, 0, number) for number in range(2000)]
+    assert all(re.fullmatch("[A-Z0-9]{30}", id_) for id_ in ids)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_character_is_as_frequent_as_any_other_at_every_place(seed: int) -> None:
+    ids = [device_id(seed, 3, number) for number in range(4000)]
+    together = Counter("".join(ids))
+    assert len(together) == 36
+    assert chisquare([*together.values()]).pvalue > UNLIKELY
+    for place in range(30):
+        counts = Counter(id_[place] for id_ in ids)
+        assert chisquare([counts[each] for each in together]).pvalue > UNLIKELY / 30
+
+
+def test_a_character_tells_nothing_of_the_next_one() -> None:
+    pairs = Counter(
+        pair for number in range(2000) for pair in itertools.pairwise(device_id(1, 0, number))
+    )
+    assert len(pairs) == 36 * 36
+    assert chisquare([*pairs.values()]).pvalue > UNLIKELY
+
+
+def test_ids_follow_from_seed_worker_and_number_and_never_meet() -> None:
+    keys = list(itertools.product((0, 1, 11, 2**32, 10**99), (0, 1, 11, 111), range(200)))
+    ids = {key: device_id(*key) for key in keys}
+    assert len(set(ids.values())) == len(keys)
+    assert ids == {key: device_id(*key) for key in keys}
+
+
+def test_an_id_is_what_it_was_in_the_last_version() -> None:
+    """A ledger of an older run is cleaned up by a newer suite."""
+    assert device_id(42, 1, 17) == "6Q76RX1SHZ7CE3AX6OYZD6PHI3KH56"
+
+
+def test_processes_of_one_seed_never_make_the_same_id() -> None:
+    made = [devices.new_id() for devices in map(lambda w: Devices(7, w), range(6)) for _ in "ab"]
+    made += [Devices(8, 0).new_id() for _ in "a"]
+    assert len(set(made)) == len(made)
+    assert [Devices(7, 3).new_id() for _ in "ab"] == [device_id(7, 3, 0)] * 2
+
+
+# Numbers.
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    time = VirtualTime()
+    monkeypatch.setattr(module, "monotonic", time.now)
+    monkeypatch.setattr(module, "Event", time.event)
+    return time
+
+
+class Asked:
+    """Numbers whose ledger answers when a test says so."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[int, int]] = []
+        self.numbers = Numbers(lambda first, last: self.requests.append((first, last)))
+        self.got: list[int] = []
+        self.users: list[gevent.Greenlet] = []
+
+    def use(self, count: int) -> None:
+        """Let so many users take a number each, for as long as it takes them."""
+        self.users += [
+            gevent.spawn(lambda: self.got.append(self.numbers.next())) for _ in range(count)
+        ]
+        settle()
+
+    def answer(self, last: int) -> None:
+        self.numbers.reserved(last)
+        settle()
+
+    def stop(self) -> None:
+        gevent.killall(self.users)
+
+
+@pytest.fixture
+def asked(time: VirtualTime):
+    asked = Asked()
+    yield asked
+    asked.stop()
+
+
+def test_nothing_is_asked_for_before_the_first_device(asked: Asked) -> None:
+    assert asked.requests == []
+    assert asked.numbers.used == 0
+
+
+def test_a_number_waits_for_its_reservation(asked: Asked) -> None:
+    asked.use(3)
+    assert (asked.requests, asked.got) == ([(0, RESERVED_AT_ONCE - 1)], [])
+    asked.answer(RESERVED_AT_ONCE - 1)
+    assert asked.got == [0, 1, 2]
+
+
+def test_those_behind_the_reserved_ones_wait_on(asked: Asked) -> None:
+    asked.use(5)
+    asked.answer(2)
+    assert asked.got == [0, 1, 2]
+    asked.answer(3)
+    assert asked.got == [0, 1, 2, 3]
+    asked.answer(4)
+    assert asked.got == [0, 1, 2, 3, 4]
+
+
+def test_more_is_asked_for_before_the_last_one_is_used(asked: Asked) -> None:
+    """Nobody waits while half of a reservation lasts."""
+    asked.use(1)
+    asked.answer(RESERVED_AT_ONCE - 1)
+    asked.use(RESERVED_AT_ONCE // 2 - 1)
+    assert len(asked.requests) == 1
+    asked.use(1)
+    assert asked.requests[1:] == [(RESERVED_AT_ONCE, 2 * RESERVED_AT_ONCE - 1)]
+    asked.use(RESERVED_AT_ONCE // 2 - 1)
+    assert asked.got == [*range(RESERVED_AT_ONCE)]
+    assert len(asked.requests) == 2
+    asked.use(1)
+    assert len(asked.got) == RESERVED_AT_ONCE
+
+
+def test_a_crowd_at_the_start_asks_for_as_much_as_it_needs(asked: Asked) -> None:
+    crowd = 5 * RESERVED_AT_ONCE + 7
+    asked.use(crowd)
+    assert asked.got == []
+    assert max(last for _, last in asked.requests) >= crowd - 1
+    assert len(asked.requests) <= crowd / RESERVED_AT_ONCE + 2
+    for _, last in asked.requests:
+        asked.answer(last)
+        assert all(number <= last for number in asked.got)
+    assert sorted(asked.got) == [*range(crowd)]
+
+
+def test_a_lost_answer_is_asked_for_again_once_in_a_while_however_many_wait(
+    asked: Asked, time: VirtualTime
+) -> None:
+    asked.use(RESERVED_AT_ONCE // 4)
+    for round_ in range(1, 6):
+        time.pass_on(ASK_AGAIN_S / 2)
+        assert len(asked.requests) == round_
+        time.pass_on(ASK_AGAIN_S / 2)
+        assert asked.requests == [(0, RESERVED_AT_ONCE - 1)] * (round_ + 1)
+    assert asked.got == []
+    asked.answer(RESERVED_AT_ONCE - 1)
+    assert asked.got == [*range(RESERVED_AT_ONCE // 4)]
+    time.pass_on(10 * ASK_AGAIN_S)
+    assert len(asked.requests) == 6
+
+
+def test_those_that_came_later_do_not_ask_more_often(asked: Asked, time: VirtualTime) -> None:
+    for _ in range(40):
+        asked.use(1)
+        time.pass_on(ASK_AGAIN_S / 10)
+    assert 2 <= len(asked.requests) <= 1 + 40 / 10
+    assert asked.got == []
+
+
+def test_what_is_asked_for_again_is_all_that_is_missing(asked: Asked, time: VirtualTime) -> None:
+    """The first answer came, the second was lost."""
+    asked.use(2 * RESERVED_AT_ONCE)
+    asked.answer(RESERVED_AT_ONCE - 1)
+    del asked.requests[:]
+    time.pass_on(ASK_AGAIN_S)
+    ((first, last),) = asked.requests
+    assert first == RESERVED_AT_ONCE and last >= 2 * RESERVED_AT_ONCE - 1
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations((49, 199, 399))])
+def test_answers_may_come_late_twice_and_in_any_order(
+    asked: Asked, order: tuple[int, ...]
+) -> None:
+    asked.use(300)
+    known = -1
+    for last in (*order, *order):
+        asked.answer(last)
+        known = max(known, last)
+        assert sorted(asked.got) == [*range(min(300, known + 1))]
+
+
+def test_a_number_is_used_by_one_user_only_and_counts_from_then_on(asked: Asked) -> None:
+    """Also of one that is killed while it waits: what has it asked for? The master may know."""
+    asked.use(2)
+    assert asked.numbers.used == 2
+    asked.stop()
+    asked.use(1)
+    asked.answer(RESERVED_AT_ONCE - 1)
+    assert asked.got == [2]
+    assert asked.numbers.used == 3
+
+
+def test_a_ledger_that_cannot_be_written_fails_one_user_and_no_number_is_used_without_it(
+    time: VirtualTime,
+) -> None:
+    def refuse(first: int, last: int) -> None:
+        raise OSError("No space left on device")
+
+    numbers = Numbers(refuse)
+    with pytest.raises(OSError, match="No space"):
+        numbers.next()
+    user = gevent.spawn(numbers.next)
+    settle()
+    assert not user.ready()
+    user.kill()
+
+
+# The pool.
+
+
+@pytest.mark.parametrize(("limit", "came"), [(1, 0), (1, 1), (5, 3), (5, 5), (5, 500)])
+def test_the_pool_holds_at_most_as_many_as_it_may(limit: int, came: int) -> None:
+    pool = Pool(limit, Random(1))
+    for number in range(came):
+        pool.add(f"{number}")
+        assert len(pool) == min(limit, number + 1)
+    assert len(held(pool)) == min(limit, came)
+    assert bool(pool) == (came > 0)
+
+
+def held(pool: Pool) -> set[str]:
     random = Random(1)
-    ids = [draw_id(random) for _ in range(2000)]
-    assert all(re.fullmatch("[A-Z0-9]{30}", device_id) for device_id in ids)
-    assert len(set(ids)) == len(ids)
-    counts = Counter("".join(ids))
-    assert len(counts) == 36
-    assert chisquare([*counts.values()]).pvalue > UNLIKELY
+    return {pool.draw(random) for _ in range(40 * len(pool))}
 
 
-def test_ids_follow_the_seed() -> None:
-    first, same, other = Random(5), Random(5), Random(6)
-    ids = [draw_id(first) for _ in range(5)]
-    assert ids == [draw_id(same) for _ in range(5)]
-    assert not set(ids) & {draw_id(other) for _ in range(5)}
-
-
-# The way of a device.
-
-
-def test_an_empty_pool_lends_nothing() -> None:
-    devices = Devices()
-    with devices.lease(Random(1)) as device_id:
-        assert device_id is None
-    assert (len(devices), devices.registered, devices.deleted) == (0, 0, 0)
-    assert not devices
-
-
-def test_a_noted_device_is_remembered_and_not_drawn() -> None:
-    devices = Devices()
-    devices.note("A")
-    assert devices.remaining() == ["A"]
-    assert (len(devices), devices.registered) == (0, 0)
-    assert drawable(devices) == {None}
-
-
-def test_a_confirmed_device_is_drawn() -> None:
-    devices = filled("A")
-    assert (len(devices), devices.registered, devices.remaining()) == (1, 1, ["A"])
-    assert drawable(devices) == {"A"}
-
-
-def test_a_device_is_confirmed_once_and_never_unnoted() -> None:
-    devices = filled("A")
-    for device_id in ("A", "B"):
-        with pytest.raises(KeyError):
-            devices.confirm(device_id)
-    assert (len(devices), devices.registered) == (1, 1)
-
-
-@pytest.mark.parametrize("retired", ["A", "B", "C"])
-def test_a_retired_device_is_not_drawn_but_remembered(retired: str) -> None:
-    devices = filled("A", "B", "C")
-    devices.retire(retired)
-    devices.retire(retired)
-    assert drawable(devices) == {"A", "B", "C"} - {retired}
-    assert devices.remaining() == ["A", "B", "C"]
-    assert (len(devices), devices.registered, devices.deleted) == (2, 3, 0)
-
-
-def test_a_confirmation_after_the_retirement_comes_too_late_for_the_pool() -> None:
-    devices = Devices()
-    devices.note("A")
-    devices.retire("A")
-    with contextlib.suppress(KeyError):
-        devices.confirm("A")
-    assert drawable(devices) == {None}
-    assert devices.remaining() == ["A"]
-
-
-@pytest.mark.parametrize("deleted", [True, False])
-def test_a_device_that_is_gone_is_forgotten(deleted: bool) -> None:
-    devices = filled("A", "B")
-    devices.gone("A", deleted)
-    devices.gone("A", deleted)
-    assert drawable(devices) == {"B"}
-    assert devices.remaining() == ["B"]
-    assert (len(devices), devices.registered, devices.deleted) == (1, 2, 1)
-
-
-def test_an_id_can_come_back_after_it_is_gone() -> None:
-    devices = filled("A")
-    devices.gone("A", deleted=True)
-    devices.note("A")
-    assert drawable(devices) == {None}
-    devices.confirm("A")
-    assert (devices.registered, devices.deleted, devices.remaining()) == (2, 1, ["A"])
-    assert drawable(devices) == {"A"}
-
-
-def test_a_device_that_the_server_never_had_does_not_count() -> None:
-    devices = Devices()
-    devices.note("A")
-    devices.gone("A", deleted=False)
-    assert (devices.registered, devices.deleted, devices.remaining()) == (0, 0, [])
-
-
-def test_a_device_whose_confirmation_was_lost_counts_when_it_is_deleted() -> None:
-    devices = Devices()
-    devices.note("A")
-    devices.gone("A", deleted=True)
-    assert (devices.registered, devices.deleted, devices.remaining()) == (1, 1, [])
-
-
-def test_a_stranger_does_not_count() -> None:
-    devices = filled("A")
-    devices.retire("B")
-    devices.gone("B", deleted=True)
-    assert (devices.registered, devices.deleted, devices.remaining()) == (1, 0, ["A"])
-    assert drawable(devices) == {"A"}
-
-
-def test_a_device_is_leased_until_its_last_write_is_over() -> None:
-    devices = filled("A")
-    first, second = devices.lease(Random(1)), devices.lease(Random(2))
-    assert not devices.is_leased("A")
-    first.__enter__()
-    second.__enter__()
-    devices.retire("A")
-    first.__exit__(None, None, None)
-    assert devices.is_leased("A")
-    second.__exit__(None, None, None)
-    assert not devices.is_leased("A")
-
-
-def test_a_write_that_fails_ends_its_lease() -> None:
-    devices = filled("A")
-    with pytest.raises(ValueError, match="broken"), devices.lease(Random(1)):
-        raise ValueError("broken")
-    assert not devices.is_leased("A")
-    assert drawable(devices) == {"A"}
-
-
-# Drawing.
+def test_an_empty_pool_gives_nothing() -> None:
+    with pytest.raises(IndexError):
+        Pool(5, Random(1)).draw(Random(1))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_device_is_drawn_equally_often(seed: int) -> None:
-    devices = filled(*"ABCDEFGHIJKLMN")
-    for device_id in "ADN":
-        devices.retire(device_id)
-    random, counts = Random(seed), Counter()
-    for _ in range(DRAWS):
-        with devices.lease(random) as device_id:
-            counts[device_id] += 1
-    assert set(counts) == set("BCEFGHIJKLM")
+    pool = Pool(11, Random(seed))
+    for id_ in "ABCDEFGHIJK":
+        pool.add(id_)
+    random = Random(seed)
+    counts = Counter(pool.draw(random) for _ in range(DRAWS))
+    assert set(counts) == set("ABCDEFGHIJK")
     assert chisquare([*counts.values()]).pvalue > UNLIKELY
 
 
 def test_draws_follow_the_seed() -> None:
-    devices = filled(*"ABCDEFGH")
+    pool = Pool(8, Random(1))
+    for id_ in "ABCDEFGH":
+        pool.add(id_)
 
-    def draws(seed: int) -> list[str | None]:
-        random, drawn = Random(seed), []
-        for _ in range(30):
-            with devices.lease(random) as device_id:
-                drawn.append(device_id)
-        return drawn
+    def draws(seed: int) -> list[str]:
+        random = Random(seed)
+        return [pool.draw(random) for _ in range(30)]
 
     assert draws(3) == draws(3) != draws(4)
 
 
-# Any order of events.
+@pytest.mark.parametrize(("limit", "came"), [(1, 12), (5, 6), (5, 40), (39, 40)])
+def test_each_device_that_came_stays_with_the_same_probability(limit: int, came: int) -> None:
+    """The first, the one that filled it, and the last: limit / came each."""
+    rounds, counts = 4000, Counter()
+    for round_ in range(rounds):
+        pool = Pool(limit, Random(f"{limit}/{came}/{round_}"))
+        for number in range(came):
+            pool.add(number)  # type: ignore[arg-type]
+        counts.update(pool._ids)
+    share = limit / came
+    squares = sum((counts[number] - rounds * share) ** 2 for number in range(came))
+    # Drawn without replacement: the variance of a count is that of a coin of this share, and
+    # counts go down as others go up.
+    value = squares / (rounds * share * (1 - share)) * (came - 1) / came
+    assert chi2.sf(value, came - 1) > UNLIKELY
 
 
-class Ledger(RuleBasedStateMachine):
-    """Keeps its own, slow account beside the one under test."""
+def test_drawing_costs_the_same_however_many_there_are() -> None:
+    """One number and one look at the list; `random` is asked once, the list never walked."""
 
-    ids = Bundle("ids")
-    leases = Bundle("leases")
+    class Counted(list):
+        looks = 0
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.devices = Devices()
-        self.noted: list[str] = []
-        self.confirmed: set[str] = set()
-        self.retired: set[str] = set()
-        self.gone_ids: set[str] = set()
-        self.lent: Counter[str] = Counter()
-        self.registered = self.deleted = 0
+        def __getitem__(self, index: object) -> object:
+            Counted.looks += 1
+            return super().__getitem__(index)  # type: ignore[call-overload]
 
-    @property
-    def pool(self) -> set[str]:
-        return self.confirmed - self.retired - self.gone_ids
+        def __iter__(self) -> object:
+            raise AssertionError("walked")
 
-    @rule(target=ids)
-    def note(self) -> str:
-        device_id = f"D{len(self.noted)}"
-        self.devices.note(device_id)
-        self.noted.append(device_id)
-        return device_id
+        def __contains__(self, _: object) -> bool:
+            raise AssertionError("walked")
 
-    @rule(device_id=ids)
-    def confirm(self, device_id: str) -> None:
-        if device_id in self.confirmed | self.gone_ids:
-            with pytest.raises(KeyError):
-                self.devices.confirm(device_id)
-            return
-        self.devices.confirm(device_id)
-        self.confirmed.add(device_id)
-        self.registered += 1
-
-    @rule(target=leases, seed=st.integers(0, 2**32))
-    def lend(self, seed: int) -> tuple[object, str | None]:
-        lease = self.devices.lease(Random(seed))
-        device_id = lease.__enter__()
-        assert device_id in self.pool if self.pool else device_id is None
-        if device_id is not None:
-            self.lent[device_id] += 1
-        return lease, device_id
-
-    @rule(lent=consumes(leases))
-    def give_back(
-        self, lent: tuple[contextlib.AbstractContextManager[object], str | None]
-    ) -> None:
-        lease, device_id = lent
-        lease.__exit__(None, None, None)
-        if device_id is not None:
-            self.lent[device_id] -= 1
-
-    @rule(device_id=ids)
-    def retire(self, device_id: str) -> None:
-        self.devices.retire(device_id)
-        self.retired.add(device_id)
-
-    @rule(device_id=ids, deleted=st.booleans())
-    def gone(self, device_id: str, deleted: bool) -> None:
-        self.devices.gone(device_id, deleted)
-        if device_id in self.gone_ids:
-            return
-        self.gone_ids.add(device_id)
-        if device_id in self.confirmed:
-            self.deleted += 1
-        elif deleted:
-            self.registered += 1
-            self.deleted += 1
-
-    @precondition(lambda self: self.noted)
-    @rule()
-    def strike_a_stranger_off(self) -> None:
-        self.devices.retire("stranger")
-        self.devices.gone("stranger", deleted=True)
-
-    @invariant()
-    def the_pool_is_what_may_be_drawn(self) -> None:
-        assert len(self.devices) == len(self.pool)
-        if len(self.pool) < 5:
-            assert drawable(self.devices) == (self.pool or {None})
-
-    @invariant()
-    def what_remains_is_noted_and_not_gone(self) -> None:
-        assert self.devices.remaining() == [i for i in self.noted if i not in self.gone_ids]
-
-    @invariant()
-    def the_counts_add_up(self) -> None:
-        assert self.devices.registered == self.registered
-        assert self.devices.deleted == self.deleted
-        alive = self.confirmed - self.gone_ids
-        assert self.devices.registered - self.devices.deleted == len(alive)
-
-    @invariant()
-    def leases_are_known(self) -> None:
-        for device_id in self.noted:
-            assert self.devices.is_leased(device_id) == (self.lent[device_id] > 0)
+    pool = Pool(10_000, Random(1))
+    for number in range(10_000):
+        pool.add(f"{number}")
+    pool._ids = Counted(pool._ids)
+    random, twin = Random(5), Random(5)
+    for _ in range(100):
+        pool.draw(random)
+        twin.random()
+    assert Counted.looks == 100
+    assert random.getstate() == twin.getstate()
 
 
-TestLedger = Ledger.TestCase
-TestLedger.settings = settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.too_slow],
-    stateful_step_count=40,
-)
+# The devices of a process.
+
+
+def test_a_device_is_drawn_once_it_is_confirmed() -> None:
+    devices = Devices(1)
+    id_ = devices.new_id()
+    assert len(devices.pool) == 0
+    devices.confirm(id_)
+    assert held(devices.pool) == {id_}
+
+
+def test_a_device_is_confirmed_once_and_never_without_a_number() -> None:
+    devices = Devices(1)
+    id_ = devices.new_id()
+    devices.confirm(id_)
+    for stranger in (id_, device_id(1, 0, 1), device_id(1, 1, 0)):
+        with pytest.raises(KeyError):
+            devices.confirm(stranger)
+    assert len(devices.pool) == 1
+    assert devices.untold() == [(0, 0)]
+
+
+def test_what_is_confirmed_is_told_once() -> None:
+    devices = Devices(1, 2)
+    ids = [devices.new_id() for _ in range(6)]
+    for number in (4, 1, 0):
+        devices.confirm(ids[number])
+    assert devices.untold() == [(0, 1), (4, 4)]
+    assert devices.untold() == []
+    devices.confirm(ids[5])
+    assert devices.untold() == [(5, 5)]
+
+
+def test_others_devices_are_learnt_and_not_told_of() -> None:
+    devices = Devices(1, 2)
+    devices.learn(0, 3, 5)
+    devices.learn(1, 0, 0)
+    others = {device_id(1, 0, number) for number in (3, 4, 5)} | {device_id(1, 1, 0)}
+    assert held(devices.pool) == others
+    assert devices.untold() == []
+    assert devices.handover() == Handover(
+        worker=2, used=0, confirmed=[], writes=devices.journal.writes
+    )
+
+
+def test_the_pool_of_a_process_is_a_sample_of_its_own_and_the_others_devices() -> None:
+    devices = Devices(1, 0, limit=10)
+    for _ in range(30):
+        devices.confirm(devices.new_id())
+        devices.learn(1, 0, 0)
+    assert len(devices.pool) == 10
+    assert devices.handover().confirmed == [(0, 29)]
+
+
+def test_the_handover_says_what_was_used_and_what_of_it_is_confirmed() -> None:
+    devices = Devices(1, 4, sample=1)
+    ids = [devices.new_id() for _ in range(4)]
+    for number in (0, 1, 3):
+        devices.confirm(ids[number])
+    devices.untold()
+    first = min(ids[0], ids[1], ids[3])
+    for id_ in ids:
+        devices.journal.add(id_, "keywords", Write("x", 1.0, 2.0))
+    assert devices.handover() == Handover(
+        worker=4,
+        used=4,
+        confirmed=[(0, 1), (3, 3)],
+        writes={first: {"keywords": [Write("x", 1.0, 2.0)]}},
+    )
+
+
+def test_a_device_has_a_number_that_the_ledger_had_before(time: VirtualTime) -> None:
+    rows: list[tuple[int, int]] = []
+
+    def reserve(first: int, last: int) -> None:
+        rows.append((first, last))
+        devices.numbers.reserved(last)
+
+    devices = Devices(1, ask=reserve)
+    for number in range(1000):
+        assert devices.new_id() == device_id(1, 0, number)
+        assert number <= rows[-1][1]
+    assert rows == [
+        (first, first + RESERVED_AT_ONCE - 1) for first in range(0, rows[-1][1], RESERVED_AT_ONCE)
+    ]
+
+
+def test_two_runs_of_one_seed_pool_the_same_sample() -> None:
+    def sample(seed: int, worker: int) -> list[str]:
+        devices = Devices(seed, worker, limit=5)
+        for _ in range(100):
+            devices.confirm(devices.new_id())
+        return devices.pool._ids
+
+    assert sample(1, 0) == sample(1, 0)
+    assert {id_ for id_ in sample(1, 0)} != {id_ for id_ in sample(2, 0)}

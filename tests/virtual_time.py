@@ -1,0 +1,82 @@
+"""Time that passes when a test says so, for code that sleeps and waits with gevent."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+
+import gevent
+from gevent.event import AsyncResult
+
+TURNS = 12
+"""Of gevent's loop, until everything that can go on has gone on."""
+
+
+class VirtualTime:
+    """Stands in for `time` and `gevent.sleep`; nobody goes on before `pass_on` has come so far."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self._due: list[tuple[float, int, Callable[[], object]]] = []
+        self._count = itertools.count()
+
+    def now(self) -> float:
+        """Return the time; stands in for `time.time` and `time.monotonic`."""
+        return self.now_s
+
+    def call_later(self, seconds: float, function: Callable[[], object]) -> None:
+        heapq.heappush(self._due, (self.now_s + seconds, next(self._count), function))
+
+    def sleep(self, seconds: float = 0.0) -> None:
+        if seconds <= 0:
+            gevent.sleep(0)
+            return
+        woken = AsyncResult()
+        self.call_later(seconds, woken.set)
+        woken.get()
+
+    def pass_on(self, seconds: float) -> None:
+        """Let time pass: each of those that sleep goes on at its time, and as far as it can."""
+        until_s = self.now_s + seconds
+        settle()
+        while self._due and self._due[0][0] <= until_s:
+            at_s, _, function = heapq.heappop(self._due)
+            self.now_s = max(self.now_s, at_s)
+            function()
+            if not self._due or self._due[0][0] > at_s:
+                settle()
+        self.now_s = until_s
+
+    def event(self) -> Event:
+        """Stand in for `gevent.event.Event`."""
+        return Event(self)
+
+
+class Event:
+    """One that is waited for by that time."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+        self._waiting: list[AsyncResult] = []
+
+    def wait(self, timeout: float) -> bool:
+        result = AsyncResult()
+        self._waiting.append(result)
+        self._time.call_later(timeout, lambda: _answer(result, False))
+        return bool(result.get())
+
+    def set(self) -> None:
+        for result in self._waiting:
+            _answer(result, True)
+
+
+def settle() -> None:
+    """Let all other greenlets go on as far as they can."""
+    for _ in range(TURNS):
+        gevent.sleep(0)
+
+
+def _answer(result: AsyncResult, value: bool) -> None:
+    if not result.ready():
+        result.set(value)
