@@ -149,11 +149,12 @@ class Worker:
             return
         if self._is_finishing:
             return
-        self._is_finishing = True
+        self._is_finishing, was_said = True, self._last_word is not None
         try:
-            if self._last_word is None:
+            if not was_said:
                 self._runner.stop()
-            self.finish(ConnectionCounts())
+            if was_said or self._last_word is None:
+                self.finish(ConnectionCounts())
         finally:
             self._is_finishing = False
 

@@ -53,7 +53,7 @@ class Cluster:
         *,
         user: str = "PacedUser",
         spawn_rate: int = 500,
-        report: Path | None = None,
+        words: Path | None = None,
     ) -> None:
         """Keep what is to be started.
 
@@ -63,14 +63,14 @@ class Cluster:
             folder: an empty one, for what the processes write.
             user: a class of `locustfiles/counted.py`.
             spawn_rate: users a second.
-            report: of a real worker, for workers that repeat it.
+            words: of a real worker, for workers that repeat them.
         """
         self.load = load
         self._server = server
         self._folder = folder
         self._user = user
         self._spawn_rate = spawn_rate
-        self._report = report
+        self._words = words
         self._port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._seen_before = 0
@@ -87,7 +87,7 @@ class Cluster:
         self.started_s = time.time()
         leader = ["--headless", "--only-summary", "--host", self._server.url]
         users, rate = load.users, self._spawn_rate
-        if self._report is not None:  # they stand for more, which the report has
+        if self._words is not None:  # they stand for more, which the report has
             users = rate = load.workers
         leader += ["--users", str(users), "--spawn-rate", str(rate)]
         leader += ["--run-time", str(MOST_S), "--run-id", RUN_ID]
@@ -97,8 +97,8 @@ class Cluster:
             leader += [f"--expect-workers={load.workers}"]
         try:
             self._start(leader)
-            if self._report is not None:
-                self._start_talkers(self._report)
+            if self._words is not None:
+                self._start_talkers(self._words)
             else:
                 for _ in range(load.workers):
                     self._start(["--worker", f"--master-port={self._port}"])
@@ -160,7 +160,7 @@ class Cluster:
         folder = self._folder / "results" / RUN_ID
         summary = runfolder.read_summary(folder)
         whole = summary.total.whole_run
-        lied = whole.requests > seen and self._report is None
+        lied = whole.requests > seen and self._words is None
         if whole.failures or not whole.requests or lied:
             said = "; ".join(each.error for each in read_failures(folder)[:3])
             raise self._error(
@@ -170,7 +170,7 @@ class Cluster:
         return [read_looks(path)[-1] for path in self._files()], summary
 
     def _files(self) -> list[Path]:
-        counted = 1 if self._report is not None else len(self._processes)
+        counted = 1 if self._words is not None else len(self._processes)
         return [self._folder / f"looks-{number}" for number in range(counted)]
 
     def _start(self, arguments: Sequence[str]) -> None:
@@ -178,6 +178,9 @@ class Cluster:
         variables = process.environment(
             RESULTS_DIR=str(self._folder / "results"),
             DRAW_REPORT="0",
+            AUDIT_SAMPLE="0",
+            CLEANUP_PER_S="100000",
+            CLEANUP_TIMEOUT_S="300",
             SPAWNED=str(self._folder / "spawned"),
             LOOKS=str(self._folder / f"looks-{number}"),
             TARGET=self._server.url_of(number),
@@ -187,15 +190,15 @@ class Cluster:
         log = self._folder / f"log-{number}"
         self._processes.append(start_process(command, log=log, env=variables, cwd=self._folder))
 
-    def _start_talkers(self, report: Path) -> None:
-        command = [sys.executable, "-m", "bench.distributed.replay", "--report", str(report)]
+    def _start_talkers(self, words: Path) -> None:
+        command = [sys.executable, "-m", "bench.distributed.replay", "--words", str(words)]
         command += ["--port", str(self._port), "--workers", str(self.load.workers)]
         log = self._folder / "log-1"
         self._processes.append(start_process(command, log=log, env=process.environment()))
 
-    def report_of_a_worker(self) -> Path:
-        """Return the file with the last report that a worker had sent when it was looked at."""
-        return self._files()[-1].with_suffix(".report")
+    def words_of_a_worker(self) -> Path:
+        """Return the file with what a worker had said when it was looked at."""
+        return self._files()[-1].with_suffix(".words")
 
     def _wait_for(self, true: Callable[[], object], what: str, timeout_s: float) -> None:
         latest = time.monotonic() + timeout_s

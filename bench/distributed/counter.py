@@ -10,10 +10,18 @@ from locust.rpc.protocol import Message
 
 import msgpack
 import msgspec
+from msgspec import Struct
 
 from bench.distributed.messages import LOCUSTS, OWN, STATS, Amount, Look
 from harness import ConfigurationError
-from harness.lifecycle import REPORT
+from harness.messages import HELLO, MEASURED, REGISTERED
+
+
+class Words(Struct):
+    """What a worker has said, as locust's messages: its hello, and its last report."""
+
+    hello: bytes = b""
+    report: bytes = b""
 
 
 class Counter:
@@ -25,7 +33,7 @@ class Counter:
         self._received: dict[str, list[int]] = {}
         self._parts: dict[str, int] = {}
         self._intervals = 0
-        self._report = b""
+        self._words = Words()
         serialize, unserialize = Message.serialize, Message.unserialize
 
         def counted_serialize(message: Any) -> bytes:
@@ -33,7 +41,9 @@ class Counter:
             _count(self._sent, message.type, len(data))
             if message.type == STATS:
                 self._count_parts(message.data, len(data))
-                self._report = data
+                self._words.report = data
+            elif message.type == HELLO:
+                self._words.hello = data
             return data
 
         def counted_unserialize(_class: type[Message], data: bytes) -> Message:
@@ -56,25 +66,24 @@ class Counter:
         )
 
     def write(self, path: Path) -> None:
-        """Append a look to a file, a line of JSON in one piece, and keep the last report by it."""
-        if self._report:
-            path.with_suffix(".report").write_bytes(self._report)
+        """Append a look to a file, a line of JSON in one piece; a worker's words go beside it."""
+        if self._words.report:
+            path.with_suffix(".words").write_bytes(msgspec.msgpack.encode(self._words))
         with path.open("ab", buffering=0) as stream:
             stream.write(msgspec.json.encode(self.look()) + b"\n")
 
     def _count_parts(self, data: dict[str, Any], size: int) -> None:
-        self._intervals += len(data.get(REPORT, {}).get("intervals", ()))
+        self._intervals += len(data.get(MEASURED, {}).get("intervals", ()))
         for part, part_size in parts_of(data, size).items():
             self._parts[part] = self._parts.get(part, 0) + part_size
 
 
 def parts_of(report: dict[str, Any], size: int) -> dict[str, int]:
-    """Return the bytes of our fields of a report that has `size` in all; the rest is locust's."""
-    fields: dict[str, Any] = report.get(REPORT, {})
-    parts = {
-        OWN + field: len(_packed(field)) + len(_packed(content))
-        for field, content in fields.items()
-    }
+    """Return the bytes of our parts of a report that has `size` in all; the rest is locust's."""
+    fields: dict[str, Any] = report.get(MEASURED, {})
+    parts = {OWN + field: _size(field, content) for field, content in fields.items()}
+    if REGISTERED in report:
+        parts[REGISTERED] = _size(REGISTERED, report[REGISTERED])
     return {LOCUSTS: size - sum(parts.values()), **parts}
 
 
@@ -82,12 +91,11 @@ def own_part(message: bytes) -> tuple[int, int, dict[str, int]]:
     """Return how many histograms and requests a message with a report holds, and its parts."""
     _, report, _ = msgpack.loads(message, raw=False, strict_map_key=False)
     requests = report["stats_total"]["num_requests"]
-    return len(report[REPORT]["intervals"]), requests, parts_of(report, len(message))
+    return len(report[MEASURED]["intervals"]), requests, parts_of(report, len(message))
 
 
-def _packed(content: object) -> bytes:
-    packed: bytes = msgpack.dumps(content)
-    return packed
+def _size(key: str, content: object) -> int:
+    return len(msgpack.dumps(key)) + len(msgpack.dumps(content))
 
 
 def _count(counts: dict[str, list[int]], message: str, size: int) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from bench import BenchError, machine
 from bench.distributed.cluster import Cluster
-from bench.distributed.counter import own_part
+from bench.distributed.counter import Words, own_part
 from bench.distributed.messages import Look
 from bench.distributed.moments import between
 from bench.distributed.results import Load, Part, Phase, Pool, PoolRun, Sample
@@ -77,7 +78,7 @@ class Bench:
         self._folder = folder
         self._tell = tell
         self._settle_s = settle_s
-        self._reports: dict[int, Path] = {}
+        self._words: dict[int, Path] = {}
 
     def part(self, loads: Sequence[Load], rounds: int, seconds: int) -> Part:
         """Measure each load once a round; a replayed one after the real one that it repeats."""
@@ -92,22 +93,25 @@ class Bench:
     def sample(self, load: Load, seconds: float) -> Sample:
         """Measure one load."""
         users_a_worker = load.users // max(load.workers, 1)
-        report = self._reports[users_a_worker] if load.replayed else None
+        words = self._words[users_a_worker] if load.replayed else None
         with (
             _Emptied(self._folder / "load") as own,
-            Cluster(load, self._server, own, spawn_rate=SPAWN_RATE, report=report) as cluster,
+            Cluster(load, self._server, own, spawn_rate=SPAWN_RATE, words=words) as cluster,
         ):
             time.sleep(self._settle_s)
             begin = cluster.look()
             time.sleep(seconds)
             end = cluster.look()
-            if load.workers and report is None:
-                kept = self._folder / f"{users_a_worker}.report"
-                self._reports[users_a_worker] = kept
-                shutil.copy(cluster.report_of_a_worker(), kept)
+            if load.workers and words is None:
+                kept = self._folder / f"{users_a_worker}.words"
+                self._words[users_a_worker] = kept
+                shutil.copy(cluster.words_of_a_worker(), kept)
             cluster.stop()
         sample = between(load, begin, end)
-        return sample if report is None else with_known_reports(sample, report.read_bytes())
+        if words is None:
+            return sample
+        said = msgspec.msgpack.decode(words.read_bytes(), type=Words)
+        return with_known_reports(sample, said.report)
 
     def pool(self, loads: Sequence[Load], settle_s: float = POOL_SETTLE_S) -> Pool:
         """Let users come with a device each, and go.

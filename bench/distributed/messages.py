@@ -10,15 +10,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from harness.lifecycle import FINISH, FINISHED, REPORT
+from harness.messages import DEVICES, MEASURED, REGISTERED, RESERVE, RESERVED
 
 STATS = "stats"
-OWN = f"{REPORT}."
+OWN = f"{MEASURED}."
 LOCUSTS = "locust"
-END_MESSAGES = frozenset({FINISH, FINISHED})
-"""Our messages that end a run; every other one shares devices."""
-MEASURED_FIELDS = frozenset({"intervals", "failures", "health", "sent_s"})
-"""What a report of ours holds that has to do with measuring; every other field shares devices."""
+SHARING = frozenset({RESERVE, RESERVED, DEVICES})
+"""Our messages that are about devices; the key `REGISTERED` of reports is so too."""
 
 
 class Amount(Struct, frozen=True):
@@ -48,7 +46,7 @@ class Look(Struct, frozen=True):
         cpu_s: CPU time of the process, of all its threads.
         sent: messages by type.
         received: likewise.
-        parts: bytes of the reports sent (`stats`): those of locust, and of each field of ours.
+        parts: bytes of the reports sent (`stats`): those of locust, and of each part of ours.
         intervals: how many histograms these held, one a second and endpoint that was hit.
     """
 
@@ -99,21 +97,11 @@ def total(amounts: Amounts) -> Amount:
     return sum(amounts.values(), Amount())
 
 
-def shares_devices(message: str) -> bool:
-    """Say whether messages of this type are about devices that workers share."""
-    return message.startswith(OWN) and message not in END_MESSAGES
-
-
-def is_of_devices(part: str) -> bool:
-    """Say whether this part of a report is about devices that workers share."""
-    return part.startswith(OWN) and part.removeprefix(OWN) not in MEASURED_FIELDS
-
-
 def sharing(amounts: Amounts) -> Amount:
     """Add the messages up that share devices."""
-    return sum((a for name, a in amounts.items() if shares_devices(name)), Amount())
+    return sum((amount for name, amount in amounts.items() if name in SHARING), Amount())
 
 
 def sharing_bytes(parts: Mapping[str, int]) -> int:
     """Return how many bytes of the reports share devices."""
-    return sum(size for part, size in parts.items() if is_of_devices(part))
+    return parts.get(REGISTERED, 0)

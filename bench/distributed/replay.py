@@ -1,7 +1,7 @@
-"""Workers that only talk: `python -m bench.distributed.replay --port P --workers N --report FILE`.
+"""Workers that only talk: `python -m bench.distributed.replay --port P --workers N --words FILE`.
 
 More workers than this machine could run, in one process: each speaks to the master as a real one
-does, at its pace, and its report is one that a real worker has sent, with the time put right.
+does, at its pace; its hello and its report are those of a real worker, with the time put right.
 """
 
 from __future__ import annotations
@@ -21,7 +21,19 @@ from locust.runners import HEARTBEAT_INTERVAL, WORKER_REPORT_INTERVAL
 
 import msgspec
 
-from harness.lifecycle import FINISH, FINISHED, REPORT, Finished
+from bench.distributed.counter import Words
+from harness.messages import (
+    FINISH,
+    FINISHED,
+    HELLO,
+    MEASURED,
+    REGISTERED,
+    Finish,
+    Finished,
+    Registered,
+    packed,
+    unpacked,
+)
 
 CPU_PERCENT, MEMORY_BYTES = 5.0, 90 << 20
 """What they say of themselves; the master keeps it, and does nothing with it."""
@@ -30,12 +42,15 @@ CPU_PERCENT, MEMORY_BYTES = 5.0, 90 << 20
 class Talker:
     """One of the workers, from its greeting to its goodbye."""
 
-    def __init__(self, port: int, number: int, report: dict[str, Any], phase: float) -> None:
+    def __init__(self, port: int, number: int, words: Words, phase: float) -> None:
         """Connect to a master on this machine; reports come by a share of their interval later."""
         self.name = f"replayed-{number}"
         self._client = rpc.Client("127.0.0.1", port, self.name)
-        self._report = report
+        self._hello: object = Message.unserialize(words.hello).data
+        self._report: dict[str, Any] = Message.unserialize(words.report).data
         self._phase = phase
+        self._run = ""
+        self._reports = 0
         self._users: dict[str, int] = {}
         self._state = "ready"
         self._greeted = Event()
@@ -54,15 +69,20 @@ class Talker:
     def _answer(self, message: Message) -> None:
         if message.type == "ack":
             self._greeted.set()
+            self._say(HELLO, self._hello)
+        elif message.type == HELLO:
+            self._say(HELLO, self._hello)
         elif message.type == "spawn":
             self._users = message.data["user_classes_count"]
+            self._run = message.data["parsed_options"]["run_id"]
             told = {"user_classes_count": self._users, "user_count": sum(self._users.values())}
             self._say("spawning", None)
             self._say("spawning_complete", told)
             self._state = "running"
         elif message.type == FINISH:
             self._users, self._state = {}, "ready"
-            self._say(FINISHED, msgspec.to_builtins(Finished()))
+            run = unpacked(message.data, Finish).run
+            self._say(FINISHED, packed(Finished(run, self._reports)))
         elif message.type == "stop":
             self._say("client_stopped", None)
 
@@ -79,7 +99,10 @@ class Talker:
         gevent.sleep(self._phase * WORKER_REPORT_INTERVAL)
         while True:
             if self._users:
-                self._say("stats", now(self._report, self._users, time.time()))
+                self._reports += 1
+                told = now(self._report, self._users, time.time())
+                told[MEASURED] |= {"run": self._run, "number": self._reports}
+                self._say("stats", told)
             gevent.sleep(WORKER_REPORT_INTERVAL)
 
     def _say(self, kind: str, data: object) -> None:
@@ -88,11 +111,12 @@ class Talker:
 
 def now(report: dict[str, Any], users: dict[str, int], moment_s: float) -> dict[str, Any]:
     """Return a report as if it were sent at another moment, by a worker with these users."""
-    ours = report[REPORT]
+    ours = report[MEASURED]
     later_s = int(moment_s) - int(ours["sent_s"])
     moved = {
         **ours,
         "sent_s": moment_s,
+        "until": ours["until"] + later_s,
         **{
             field: [{**each, "second": each["second"] + later_s} for each in ours[field]]
             for field in ("intervals", "health")
@@ -104,7 +128,8 @@ def now(report: dict[str, Any], users: dict[str, int], moment_s: float) -> dict[
         "stats_total": _later(report["stats_total"], later_s),
         "user_classes_count": users,
         "user_count": sum(users.values()),
-        REPORT: moved,
+        MEASURED: moved,
+        REGISTERED: packed(Registered([])),
     }
 
 
@@ -119,12 +144,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.distributed.replay")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
-    parser.add_argument("--report", type=Path, required=True)
+    parser.add_argument("--words", type=Path, required=True)
     parser.add_argument("--limit-s", type=float, default=900.0)
     options = parser.parse_args()
-    report: dict[str, Any] = Message.unserialize(options.report.read_bytes()).data
+    words = msgspec.msgpack.decode(options.words.read_bytes(), type=Words)
     count = options.workers
-    talkers = [Talker(options.port, number, report, number / count) for number in range(count)]
+    talkers = [Talker(options.port, number, words, number / count) for number in range(count)]
     gevent.joinall([gevent.spawn(talker.talk) for talker in talkers], timeout=options.limit_s)
     return 0
 

@@ -23,7 +23,7 @@ class Load(Struct, frozen=True):
         workers: worker processes of a master; 0 is one process without a master.
         users: in all processes together.
         wait_s: least and longest think time.
-        replayed: the workers only repeat a report of a real one that had as many users.
+        replayed: the workers only repeat the words of a real one that had as many users.
     """
 
     workers: int
@@ -46,7 +46,7 @@ class Sample(Struct, frozen=True):
         intervals: histograms that the workers sent, one a second and endpoint that was hit.
         to_master: messages by type, counted by the master.
         to_workers: likewise.
-        parts: bytes of the workers' reports: locust's part, and each field of ours.
+        parts: bytes of the workers' reports: locust's part, and each of ours.
         kernel_to_master: bytes that TCP carried to the master, acknowledged; None: not known.
         kernel_to_workers: likewise.
     """
@@ -132,7 +132,7 @@ class Phase(Struct, frozen=True):
 
 
 class PoolRun(Struct, frozen=True):
-    """Users that each register a device, and delete it at the end, in so many workers."""
+    """Users that each register a device, in so many workers; at the end all are deleted."""
 
     load: Load
     registered: int

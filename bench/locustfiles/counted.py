@@ -47,7 +47,7 @@ def do_nothing(user: User) -> None:
 
 
 class RegisteredUser(AtItsAddress):
-    """Registers a device of its own, and deletes it at the end; nothing in between.
+    """Registers a device of its own, and does nothing more; the run deletes it at its end.
 
     It keeps no connection: a server closes one that is idle for minutes, and there are fewer ports
     than users. For the same reason few of them connect at a time.
@@ -61,11 +61,6 @@ class RegisteredUser(AtItsAddress):
         with self.turn:
             super().on_start()
             self.sender.close()
-
-    def on_stop(self) -> None:
-        """Delete the device."""
-        with self.turn:
-            super().on_stop()
 
 
 # Here, since what a class names is added to its base's.

@@ -14,7 +14,7 @@ import pytest
 from bench import BenchError, answers
 from bench.distributed import measuring
 from bench.distributed.cluster import Cluster
-from bench.distributed.messages import total
+from bench.distributed.messages import sharing, sharing_bytes, total
 from bench.distributed.results import Load
 from bench.server import Nginx, asking_for_its_id
 from harness import contract
@@ -66,11 +66,13 @@ def test_real_workers_are_measured_and_then_replayed(bench: measuring.Bench) -> 
 
 
 def test_devices_are_registered_and_deleted(bench: measuring.Bench) -> None:
-    (run,) = bench.pool((Load(2, 6, (600.0, 600.0)),), settle_s=0.5).runs
+    (run,) = bench.pool((Load(2, 6, (600.0, 600.0)),), settle_s=5.0).runs
     assert run.registered == run.deleted == 6
     registering, deleting = run.phases
     assert registering.to_workers["spawn"].messages >= 2
-    assert deleting.to_master["notice_load.finished"].messages == 2
+    shared = sharing(registering.to_master) + sharing(registering.to_workers)
+    assert shared.messages >= 6 and sharing_bytes(registering.parts)
+    assert deleting.to_master["notice_load.finished"].messages >= 2
 
 
 def test_a_worker_that_dies_ends_the_measurement(nginx: Nginx, tmp_path: Path) -> None:

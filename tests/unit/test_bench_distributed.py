@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
 import locust  # noqa: F401 - first, for gevent's monkey patching
 from locust.rpc.protocol import Message
 
@@ -16,13 +17,13 @@ import pytest
 from bench import results as bench_results
 from bench.distributed import __main__ as command
 from bench.distributed import chart, master_text, measuring, model_text, moments, replay, text
-from bench.distributed.counter import Counter, own_part, read_looks
+from bench.distributed.counter import Counter, Words, own_part, read_looks
 from bench.distributed.messages import (
     Amount,
     Look,
-    is_of_devices,
     minus,
-    shares_devices,
+    sharing,
+    sharing_bytes,
     total,
 )
 from bench.distributed.model import Coefficient, Model, fit, limit
@@ -30,25 +31,51 @@ from bench.distributed.results import Load, Part, Phase, Pool, PoolRun, Sample, 
 from bench.report import replaced
 from bench.results import Conditions
 from harness import ConfigurationError
-from harness.lifecycle import FINISH, FINISHED, REPORT
+from harness.identity import Identity
+from harness.messages import (
+    DEVICES,
+    FINISH,
+    FINISHED,
+    HELLO,
+    MEASURED,
+    REGISTERED,
+    RESERVE,
+    RESERVED,
+    Finish,
+    Finished,
+    Registered,
+    packed,
+    unpacked,
+)
 from harness.timeseries import Report
 
 CONDITIONS = Conditions(
     "2026-11-23 07:00 UTC", "Example 9000", 2, "Linux 6.1", {"Python": "3.11.7"}
 )
 BASE, WORKER, INTERVAL, SIZE, WAKING = 0.002, 0.0003, 0.00004, 0.02, 0.0005
+INTERVAL_OF_A_WORKER = {
+    "second": 1_000,
+    "method": "GET",
+    "name": "/notice/list",
+    "histogram": b"H" * 200,
+    "failed": None,
+}
 REPORT_OF_A_WORKER: dict[str, Any] = {
     "stats": [{"name": "/notice/list", "num_reqs_per_sec": {1_000: 7, 1_001: 5}}],
     "stats_total": {"num_requests": 12, "num_reqs_per_sec": {1_000: 7, 1_001: 5}},
     "errors": {},
     "user_classes_count": {"PacedUser": 3},
     "user_count": 3,
-    REPORT: {
-        "intervals": [{"second": 1_000, "name": "/notice/list", "histogram": b"H" * 200}] * 2,
+    MEASURED: {
+        "intervals": [INTERVAL_OF_A_WORKER] * 2,
         "failures": [],
         "health": [{"second": 1_000, "cpu_percent": 3.0, "lag_ms": 1.0}],
+        "until": 1_001,
+        "run": "20261122-100000",
+        "number": 7,
         "sent_s": 1_001.5,
     },
+    REGISTERED: {"numbers": [[0, 12]]},
 }
 
 
@@ -122,6 +149,7 @@ def test_a_report_is_weighed_part_by_part(counter: Counter) -> None:
     assert look.intervals == 2
     assert sum(look.parts.values()) == len(message)
     assert 400 < look.parts["notice_load.intervals"] < 600
+    assert 20 < sharing_bytes(look.parts) < 60
     assert own_part(message) == (2, 12, look.parts)
 
 
@@ -130,13 +158,16 @@ def test_looks_are_read_again_but_for_a_line_that_is_not_finished(
 ) -> None:
     looks = tmp_path / "looks"
     assert read_looks(looks) == []
+    Message(HELLO, packed(Identity({"suite": "1"})), "me").serialize()
     Message("stats", REPORT_OF_A_WORKER, "me").serialize()
     counter.write(looks)
     with looks.open("ab") as stream:
         stream.write(b'{"at_s":')
     (look,) = read_looks(looks)
     assert look.sent == counter.look().sent
-    assert Message.unserialize(looks.with_suffix(".report").read_bytes()).type == "stats"
+    words = msgspec.msgpack.decode(looks.with_suffix(".words").read_bytes(), type=Words)
+    assert Message.unserialize(words.hello).data == {"facts": {"suite": "1"}}
+    assert Message.unserialize(words.report).type == "stats"
     looks.write_bytes(b"{]\n")
     with pytest.raises(ConfigurationError, match="cannot read looks"):
         read_looks(looks)
@@ -153,24 +184,68 @@ def test_what_lies_between_two_looks() -> None:
     assert minus(after.sent, after.sent) == {}
 
 
-def test_sharing_is_told_from_the_rest_by_names() -> None:
-    assert not any(map(shares_devices, (FINISH, FINISHED, "stats", "spawn", "notice_load")))
-    assert shares_devices("notice_load.devices")
-    known = {f"notice_load.{field}" for field in ("intervals", "failures", "health", "sent_s")}
-    assert {f"notice_load.{field}" for field in Report.__struct_fields__} >= known
-    assert not any(map(is_of_devices, (*known, "locust")))
-    assert is_of_devices("notice_load.registered")
+def test_sharing_is_told_from_the_rest() -> None:
+    others = ("stats", "spawn", "heartbeat", HELLO, FINISH, FINISHED)
+    amounts = {name: Amount(1, 10) for name in (*others, RESERVE, RESERVED, DEVICES)}
+    assert sharing(amounts) == Amount(3, 30)
+    fields = {f"{MEASURED}.{field}": 10 for field in Report.__struct_fields__}
+    assert REGISTERED not in fields
+    assert sharing_bytes({**fields, "locust": 10}) == 0
+    assert sharing_bytes({**fields, REGISTERED: 7}) == 7
 
 
 def test_a_report_is_repeated_with_the_time_put_right() -> None:
     moved = replay.now(REPORT_OF_A_WORKER, {"PacedUser": 9}, 5_001.25)
-    assert moved["user_count"] == 9 and moved[REPORT]["sent_s"] == 5_001.25
-    assert {each["second"] for each in moved[REPORT]["intervals"]} == {5_000}
-    assert moved[REPORT]["health"][0]["second"] == 5_000
+    assert moved["user_count"] == 9 and moved[MEASURED]["sent_s"] == 5_001.25
+    assert {each["second"] for each in moved[MEASURED]["intervals"]} == {5_000}
+    assert moved[MEASURED]["health"][0]["second"] == moved[MEASURED]["until"] - 1 == 5_000
+    assert unpacked(moved[REGISTERED], Registered).numbers == []
     assert moved["stats"][0]["num_reqs_per_sec"] == {5_000: 7, 5_001: 5}
     assert moved["stats_total"]["num_reqs_per_sec"] == {5_000: 7, 5_001: 5}
-    assert REPORT_OF_A_WORKER[REPORT]["intervals"][0]["second"] == 1_000
+    assert REPORT_OF_A_WORKER[MEASURED]["intervals"][0]["second"] == 1_000
     assert len(Message("stats", moved, "me").serialize()) > 0
+
+
+def test_a_replayed_worker_answers_as_a_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told what a master tells, and what it says is held against what a master reads."""
+    hello = Identity({"suite": "1"})
+    told = [
+        Message("ack", {"index": 0}, "replayed-3"),
+        Message(
+            "spawn",
+            {"user_classes_count": {"PacedUser": 2}, "parsed_options": {"run_id": "this"}},
+            "replayed-3",
+        ),
+        Message(FINISH, packed(Finish("this")), "replayed-3"),
+        Message("quit", None, "replayed-3"),
+    ]
+    said: list[Message] = []
+
+    class Client:
+        def __init__(self, *_: object) -> None: ...
+
+        def send(self, message: Message) -> None:
+            said.append(Message.unserialize(message.serialize()))  # type: ignore[no-untyped-call]
+
+        def recv(self) -> Message:
+            gevent.sleep(0.02)
+            return told.pop(0)
+
+    monkeypatch.setattr(replay.rpc, "Client", Client)
+    monkeypatch.setattr(replay, "WORKER_REPORT_INTERVAL", 0.005)
+    words = Words(
+        Message(HELLO, packed(hello), "me").serialize(),
+        Message("stats", REPORT_OF_A_WORKER, "me").serialize(),
+    )
+    replay.Talker(5557, 3, words, 0.0).talk()
+    kinds = [message.type for message in said]
+    assert kinds[:2] == ["client_ready", HELLO] and kinds[-1] == "quit"
+    assert unpacked(said[1].data, Identity) == hello
+    reports = [unpacked(m.data[MEASURED], Report) for m in said if m.type == "stats"]
+    assert [report.number for report in reports] == [*range(1, len(reports) + 1)]
+    assert {report.run for report in reports} == {"this"}
+    (last,) = [unpacked(m.data, Finished) for m in said if m.type == FINISHED]
+    assert (last.run, last.reports, last.devices) == ("this", len(reports), None)
 
 
 def test_what_replayed_workers_sent_is_known_by_their_report() -> None:
