@@ -37,7 +37,7 @@ class Model:
     Attributes:
         base, worker, interval, size, waking: the coefficients.
         residual: root mean square of the relative residuals.
-        worst: the largest of them, positive when more was measured than fitted.
+        under, over: the least and the greatest; above 0 more was measured than fitted.
         samples: how many it was fitted to.
     """
 
@@ -47,7 +47,8 @@ class Model:
     size: Coefficient
     waking: Coefficient
     residual: float
-    worst: float
+    under: float
+    over: float
     samples: int
 
     @property
@@ -105,11 +106,11 @@ def fit(samples: Sequence[Sample]) -> Model:
         Coefficient(name, float(value), factor * float(error) if value else None)
         for name, value, error in zip(TERMS, values, errors, strict=True)
     )
-    model = Model(base, worker, interval, size, waking, 0.0, 0.0, len(shares))
+    model = Model(base, worker, interval, size, waking, 0.0, 0.0, 0.0, len(shares))
     fitted = [model.share(sample.load.workers, sample) for sample in samples]
     residuals = [measured / share - 1 for measured, share in zip(shares, fitted, strict=True)]
     residual = float(np.sqrt(np.mean(np.square(residuals))))
-    return replace(model, residual=residual, worst=max(residuals, key=abs))
+    return replace(model, residual=residual, under=min(residuals), over=max(residuals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,15 @@ class Limit:
     """Where one master ends, when all workers are as those of a sample.
 
     Attributes:
-        core_workers: that take 80 % of its core.
+        core_workers: that take 80 % of its core by the model.
+        sure_workers: likewise, if they take as much more as a sample did that took most more.
         link_workers: whose reports fill 1 Gbit/s.
-        workers: the lesser of both.
+        workers: the lesser of the last two.
         users, requests_per_s: that these workers make.
     """
 
     core_workers: int
+    sure_workers: int
     link_workers: int
     workers: int
     users: int
@@ -135,9 +138,11 @@ def limit(model: Model, sample: Sample) -> Limit:
     count = sample.load.workers
     core = int(model.workers_at(CORE_SHARE, sample))
     link = int(LINK_BYTES_PER_S / (sample.bytes_to_master_per_s / count))
-    workers = min(core, link)
+    sure = int(model.workers_at(CORE_SHARE / (1 + model.over), sample))
+    workers = min(sure, link)
     return Limit(
         core_workers=core,
+        sure_workers=sure,
         link_workers=link,
         workers=workers,
         users=workers * sample.load.users // count,

@@ -22,12 +22,13 @@ def headline(results: Scaling) -> str:
     fitted: Model = fit(results.master.to_fit())
     title, sample = next(each for each in reversed(typical(results)) if each[1].load.wait_s[1] > 0)
     found = limit(fitted, sample)
+    most = max(results.master.to_fit(), key=lambda each: (each.load.workers, each.master_share))
     return (
-        f"> **One master carries about {found.workers:,} workers until it takes "
-        f"{CORE_SHARE:.0%} of a core; with {title} in each that would be "
-        f"{found.users / 1e6:.1f} million users and {found.requests_per_s / 1e6:.2f} million "
-        f"requests/s. Of {LINK_BYTES_PER_S * 8 / 1e9:.0f} Gbit/s they would fill "
-        f"{found.workers / found.link_workers:.0%}.**"
+        f"> **One master carries about {_about(found.workers)} workers with {title} in each, on "
+        f"{CORE_SHARE:.0%} of a core, even if the model errs as much as it did at worst; by the "
+        f"model itself {_about(found.core_workers)}. Measured: {most.load.workers:,} took "
+        f"{most.master_share:.0%} at most. Of {LINK_BYTES_PER_S * 8 / 1e9:.0f} Gbit/s those "
+        f"{_about(found.workers)} fill {found.workers / found.link_workers:.0%}.**"
     )
 
 
@@ -49,7 +50,8 @@ def model(results: Scaling) -> str:
         [
             table(("coefficient", "with its 95 % interval", "of", "what for"), rows),
             f"Fitted to {fitted.samples} samples; the relative residuals are "
-            f"{fitted.residual:.0%} (root mean square), and {fitted.worst:+.0%} at worst.",
+            f"{fitted.residual:.0%} (root mean square), from {fitted.under:+.0%} to "
+            f"{fitted.over:+.0%}.",
             _left_out(results.master),
             _unseen(fitted, results.carried),
             _replayed(results.master),
@@ -64,8 +66,8 @@ def limits(results: Scaling) -> str:
     measured = max(sample.load.workers for sample in results.master.to_fit())
     rows = [_limit_row(title, limit(fitted, each)) for title, each in typical(results)]
     headings = (
-        *("workers like this", "until the core is at 80 %", "until 1 Gbit/s is full"),
-        *("so one master ends at", "users", "requests/s"),
+        *("workers like this", "80 % of the core, by the model", "as it errs at worst"),
+        *("1 Gbit/s", "so one master ends at", "users", "requests/s"),
     )
     note = (
         f"The most that was measured are {measured:,} workers; what lies beyond is extrapolated."
@@ -134,12 +136,18 @@ def _replayed(part: Part) -> str:
     return "Replayed workers were not compared with real ones."
 
 
+def _about(number: float) -> str:
+    """Return as much of an extrapolated number as can be known: two digits."""
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
 def _limit_row(title: str, found: Limit) -> list[str]:
     return [
         title,
-        f"{found.core_workers:,} workers",
-        f"{found.link_workers:,} workers",
-        f"{found.workers:,} workers",
-        f"{found.users:,}",
-        f"{found.requests_per_s:,.0f}",
+        _about(found.core_workers),
+        _about(found.sure_workers),
+        _about(found.link_workers),
+        f"{_about(found.workers)} workers",
+        _about(found.users),
+        _about(found.requests_per_s),
     ]

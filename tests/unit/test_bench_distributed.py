@@ -270,7 +270,7 @@ def test_the_fit_finds_the_coefficients_again() -> None:
     found = [each.value for each in model.coefficients]
     assert found == pytest.approx([BASE, WORKER, INTERVAL, SIZE, WAKING], rel=1e-6)
     assert all((each.half_width or 1) < each.value * 1e-6 for each in model.coefficients)
-    assert model.residual < 1e-9
+    assert model.residual < 1e-9 and abs(model.over) < 1e-9
     workers = model.workers_at(0.8, master.samples[0])
     assert model.share(workers, master.samples[0]) == pytest.approx(0.8)
 
@@ -307,7 +307,7 @@ def test_the_fit_tells_how_sure_it_is() -> None:
         for each, factor in zip(master.samples, [0.9, 1.1] * 6, strict=False)
     ]
     model = fit(noisy)
-    assert 0.05 < model.residual < 0.15 and 0.05 < abs(model.worst) < 0.25
+    assert 0.05 < model.residual < 0.15 and -0.25 < model.under < -0.05 < 0.05 < model.over < 0.25
     assert all(each.value >= 0 for each in model.coefficients)
     assert [each.half_width is None for each in model.coefficients] == [
         each.value == 0 for each in model.coefficients
@@ -318,13 +318,14 @@ def test_the_fit_tells_how_sure_it_is() -> None:
 @pytest.mark.parametrize("bytes_a_worker, ends", [(2_000, "core"), (10_000_000, "link")])
 def test_one_master_ends_where_core_or_link_does(bytes_a_worker: int, ends: str) -> None:
     values = (0.0, 0.001, 0.0, 0.0, 0.0)
-    model = Model(*(Coefficient("", value, 0.0) for value in values), 0.0, 0.0, 16)
+    model = Model(*(Coefficient("", value, 0.0) for value in values), 0.1, -0.1, 0.25, 16)
     like = msgspec.structs.replace(
         sample(4, 20_000), to_master={"stats": Amount(16, 4 * 10 * bytes_a_worker)}
     )
     found = limit(model, like)
-    assert (found.core_workers, found.link_workers) == (800, 125_000_000 // bytes_a_worker)
-    assert found.workers == (found.core_workers if ends == "core" else found.link_workers)
+    assert (found.core_workers, found.sure_workers) == (800, 640)
+    assert found.link_workers == 125_000_000 // bytes_a_worker
+    assert found.workers == (found.sure_workers if ends == "core" else found.link_workers)
     assert found.users == found.workers * 5_000
 
 
@@ -373,7 +374,7 @@ def test_the_master_and_its_end_are_told_with_their_numbers() -> None:
     assert row(told, "2,048 (replayed)")[1:4] == ["40,960", "1 to 5", "40,960"]
     assert "took 1.00 (1.00 to 1.00) times what it says" in model_text.model(measured)
     assert "Replayed workers stand for real ones: 32 workers" in model_text.model(measured)
-    assert row(model_text.limits(measured), "5,000 users")[3].endswith("workers")
+    assert row(model_text.limits(measured), "5,000 users")[4].endswith("workers")
     assert "**One master carries about" in model_text.headline(measured)
 
 
