@@ -8,6 +8,7 @@ devices.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import secrets
 import signal
@@ -57,6 +58,8 @@ from harness.timeseries import Report
 from harness.user import Shared, share, shared_in
 from harness.worker import Worker
 
+POLL_S = 0.05
+
 logger = logging.getLogger(__name__)
 
 
@@ -97,6 +100,7 @@ class Lifecycle:
         self.worker: Worker | None = None
         self.master_port = gate.MasterPort()
         self.is_ready = Event()
+        self.endings = 0
         self.task_mix = ""
 
     @gate.configuring
@@ -218,12 +222,21 @@ class Lifecycle:
         The record is the one that was open before: cleaning up takes time. It may run twice at
         once, when Ctrl-C comes in the middle of it; who is ready first closes the record.
         """
-        recorder, ledger = self.recorder, self.ledger
         if self.worker is not None:
             self.worker.finish(_connections(environment))
             return
+        recorder, ledger = self.recorder, self.ledger
         if recorder is None or ledger is None:
             return  # stopped before it was started
+        self.endings += 1
+        try:
+            self._end(environment, recorder, ledger)
+        finally:
+            self.endings -= 1
+            if self.recorder is recorder:  # whatever went wrong, the next run may begin
+                self.recorder = None
+
+    def _end(self, environment: Environment, recorder: Recorder, ledger: Ledger) -> None:
         if self.master is not None:
             handovers, connections, lost_workers = self.master.last_words()
         else:
@@ -285,11 +298,23 @@ class Lifecycle:
             self.recorder.was_reset = True
 
     def on_quitting(self, environment: Environment, **_: object) -> None:
-        """Close the run before locust asks for the exit code; after Ctrl-C it is still open."""
+        """Close the run before locust asks for the exit code; after Ctrl-C it is still open.
+
+        Who has stopped it already may still be cleaning up. Interrupted again, nobody waits.
+        """
         if self.worker is None and self.latest is None and _options(environment).headless:
             print("stopped before the run began", file=sys.stderr)
-        if self.recorder is not None and environment.runner is not None:
-            environment.runner.stop()
+        if self.latest is None or environment.runner is None:
+            return
+        try:
+            if self.recorder is not None and not self.recorder.is_stopping:
+                environment.runner.stop()
+            while self.recorder is not None or self.endings:
+                gevent.sleep(POLL_S)
+        except KeyboardInterrupt:
+            text = f"python -m harness cleanup {self.latest.folder} deletes what is left"
+            print(f"interrupted before the run had a result; {text}", file=sys.stderr, flush=True)
+            os._exit(3)  # locust would go on ending the run
 
     def on_worker_end(self, client_id: str, finished: Finished) -> None:
         """Expect no more reports of a worker than it says that it has sent."""

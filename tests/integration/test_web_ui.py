@@ -203,3 +203,32 @@ def test_a_login_keeps_strangers_out(notice_server, web_ui):
     assert "/login" not in owner.post(f"{url}/notice-load/login", data=right, timeout=30).url
     started = owner.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=30)
     assert started.json()["success"] is True
+
+
+def test_ctrl_c_after_stop_waits_for_the_result(commands, notice_server, web_ui):
+    """Devices are being deleted meanwhile, and the record is still open."""
+    notice_server.faults["DELETE", "/accounts/device"] = answers_late(2)
+    process, url = web_ui(AUDIT_SAMPLE="0")
+    swarm(url)
+    wait_until(lambda: all_are_reading(notice_server), "users are reading")
+    with ThreadPoolExecutor() as pool:
+        pool.submit(requests.post, f"{url}/stop", timeout=30)
+        wait_until(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up")
+        process.send_signal(signal.SIGINT)
+        run = commands.finish(process)
+    assert run.summary["devices"] == {"registered": 5, "deleted": 5, "left_behind": 0}
+
+
+def test_ctrl_c_twice_ends_at_once_and_says_what_is_left(commands, notice_server, web_ui):
+    notice_server.faults["DELETE", "/accounts/device"] = answers_late(20)
+    process, url = web_ui(AUDIT_SAMPLE="0", CLEANUP_TIMEOUT_S="60")
+    swarm(url)
+    wait_until(lambda: all_are_reading(notice_server), "users are reading")
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    (folder,) = commands.results.iterdir()
+    assert process.returncode == 3
+    assert f"python -m harness cleanup results/{folder.name} deletes what is left" in said
+    assert not (folder / "summary.json").exists()
