@@ -72,9 +72,9 @@ lint: $(VENV)/dev.stamp
 test-target: $(VENV)/dev.stamp
 	cd target && $(abspath $(BIN))/python -m pytest
 
-# Two at a time, since tests of real processes mostly wait; each says what came of it at its end.
+# Three at a time, since tests of real processes mostly wait; each says what came of it at its end.
 test-suite: $(VENV)/dev.stamp
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(SYNC) $(SUITE)
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) $(SUITE)
 
 $(SUITE): $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $@

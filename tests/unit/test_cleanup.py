@@ -340,12 +340,9 @@ def test_a_run_that_goes_well_leaves_nothing(notice_server: NoticeServer, ledger
     assert audit is None
     assert notice_server.devices == {}
     assert left(ledger) == set()
-    assert (ledger.folder / LEDGER).read_text().splitlines()[-4:] == [
-        "unused,0,3,199",
-        "unused,1,3,199",
-        "gone,0,0,2",
-        "gone,1,0,2",
-    ]
+    *_, unused, also_unused, gone, also_gone = (ledger.folder / LEDGER).read_text().splitlines()
+    assert (unused, also_unused) == ("unused,0,3,199", "unused,1,3,199")
+    assert {gone, also_gone} == {"gone,0,0,2", "gone,1,0,2"}, "whoever was answered first"
 
 
 def test_a_device_whose_registration_nobody_confirmed_counts_when_it_is_deleted(
