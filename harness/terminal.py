@@ -11,6 +11,7 @@ from typing import TextIO
 
 import gevent
 from locust.env import Environment
+from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING
 
 from rich.console import Console
 from rich.table import Table
@@ -26,15 +27,18 @@ MEANINGS = {
     "invalid": "INVALID: the measurement cannot be believed",
 }
 STYLES = {"pass": "bold green", "fail": "bold red", "invalid": "bold yellow"}
+ENDING = (STATE_STOPPING, STATE_CLEANUP, STATE_STOPPED)
 LIVE_INTERVAL_S = 1.0
 PIPED_INTERVAL_S = 10.0
 
 
 def progress_line(environment: Environment, elapsed_s: float, run_time_s: float | None) -> str:
     """Return how a run stands in one line: time, users, requests/s, failures, p95."""
-    total = environment.stats.total
+    total, runner = environment.stats.total, environment.runner
     until = f" of {_clock(run_time_s)}" if run_time_s else ""
-    users = environment.runner.user_count if environment.runner else 0
+    if runner is not None and runner.state in ENDING:
+        return f"{_clock(elapsed_s)}{until}  ending: devices are read back and deleted"
+    users = runner.user_count if runner else 0
     p95_ms = total.get_current_response_time_percentile(0.95)
     p95 = f"{p95_ms:.0f} ms" if p95_ms is not None else "-"
     return (
