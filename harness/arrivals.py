@@ -43,8 +43,9 @@ class Arrivals:
             return False
         told.missing.remove(report.number)
         told.until, told.heard_s = max(report.until, told.until), now_s
-        if report.sent_s is not None:  # what is not its clock is its way, which takes time
-            told.behind_s = min(now_s - report.sent_s, told.behind_s)
+        for number, clock_s in enumerate((report.sent_s, report.written_s)):
+            if clock_s is not None:  # what is not its clock is its way, which takes time
+                told.behind_s[number] = min(now_s - clock_s, told.behind_s[number])
         return True
 
     def end(self, worker: str, run: str, reports: int) -> None:
@@ -79,12 +80,16 @@ class Arrivals:
 
         A clock ahead is worse: one that seems to be behind may be a message's long way.
         """
-        off_s = [told.behind_s for told in self._workers.values() if told.behind_s < math.inf]
+        behind_s = [each_s for told in self._workers.values() for each_s in told.behind_s]
+        off_s = [each_s for each_s in behind_s if each_s < math.inf]
         return max(off_s, key=lambda each_s: max(each_s, -2 * each_s), default=None)
 
 
 class _Worker:
-    """How far a worker has told; `missing` are the numbers of reports that have not come."""
+    """How far a worker has told.
+
+    `missing` are the numbers of reports that have not come; `behind_s` is of both its clocks.
+    """
 
     __slots__ = ("behind_s", "has_ended", "heard_s", "last", "missing", "until")
 
@@ -94,7 +99,7 @@ class _Worker:
         self.until = 0
         self.heard_s = -math.inf
         self.has_ended = False
-        self.behind_s = math.inf
+        self.behind_s = [math.inf, math.inf]
 
     def expect(self, last: int) -> None:
         """Expect reports up to this number."""

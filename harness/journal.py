@@ -19,14 +19,6 @@ CLOCKS_S = 3.0
 """By so much two workers' clocks may differ in a valid run: 1 s ahead, 2 s behind the master's."""
 
 
-_EPOCH_S = time() - perf_counter()
-
-
-def now_s() -> float:
-    """Return the time in seconds since the epoch, by a clock that is never set back."""
-    return _EPOCH_S + perf_counter()
-
-
 class Write(Struct, frozen=True, array_like=True):
     """A write to one field of one device.
 
@@ -58,6 +50,11 @@ class Journal:
         self.writes: dict[str, Writes] = {}
         self._size = size
         self._ids: list[str] = []
+        self._epoch_s = time() - perf_counter()
+
+    def now_s(self) -> float:
+        """Return the time in seconds since the epoch, by a clock that nobody sets in mid-run."""
+        return self._epoch_s + perf_counter()
 
     def consider(self, id_: str) -> None:
         """Take a new device into the sample, if it is one of the first."""

@@ -31,14 +31,18 @@ def interrupt_between_turns(number: signal.Signals) -> None:
 def dispatcher(is_stopping: Callable[[], bool]) -> type[UsersDispatcher]:
     """Return a dispatcher that stops spawning when the run stops.
 
-    Locust's own goes on to the end of the ramp-up, and so wakes workers that have finished.
+    Locust's own goes on to the end of the ramp-up, and so wakes workers that have finished. It
+    sleeps between two steps, so what it comes to then may be too late as well.
     """
 
     class StoppableDispatcher(UsersDispatcher):
         def __next__(self) -> dict[str, dict[str, int]]:
             if is_stopping():
                 raise StopIteration
-            return super().__next__()
+            users = super().__next__()
+            if is_stopping():
+                raise StopIteration
+            return users
 
     return StoppableDispatcher
 
@@ -63,10 +67,17 @@ def refuse_starts(
     runner.start = start_unless_stopping  # type: ignore[method-assign]
 
 
-def take_no_users(runner: WorkerRunner) -> None:
-    """Refuse the users of another worker that leaves: too late for them in one that leaves too."""
+def refuse_users(runner: WorkerRunner, is_over: Callable[[], bool]) -> None:
+    """Keep a worker from users that come too late for it, such as those of one that leaves.
 
-    def do_nothing(user_classes_count: dict[str, int], **_: object) -> None:
-        pass
+    Args:
+        runner: locust's.
+        is_over: whether it takes no users of this run any more.
+    """
+    start = runner.start_worker
 
-    runner.start_worker = do_nothing  # type: ignore[method-assign]
+    def start_unless_over(user_classes_count: dict[str, int], **kwargs: Any) -> None:
+        if not is_over():
+            start(user_classes_count, **kwargs)
+
+    runner.start_worker = start_unless_over  # type: ignore[method-assign]

@@ -92,6 +92,7 @@ class Report(Struct, frozen=True):
         run: the name of the run that it is of; empty when there is but one process.
         number: of this process's reports of the run, from 1 on.
         sent_s: when a worker sent it, in seconds since the epoch.
+        written_s: the same moment by the clock of its writes, which is never set.
     """
 
     intervals: list[Interval] = []
@@ -101,6 +102,7 @@ class Report(Struct, frozen=True):
     run: str = ""
     number: int = 0
     sent_s: float | None = None
+    written_s: float | None = None
 
 
 class Second(Struct, frozen=True, kw_only=True):

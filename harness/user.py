@@ -20,7 +20,7 @@ from harness.contract import Endpoint, Request
 from harness.data import Vocabulary
 from harness.devices import Devices
 from harness.guard import check_host
-from harness.journal import Write, now_s
+from harness.journal import Write
 from harness.origin import Origin
 from harness.session import Session
 from harness.settings import Settings
@@ -136,7 +136,8 @@ class NoticeApiUser(HttpUser):
             StopUser: as above.
         """
         self.stop_if_told()
-        journal, sent_s, is_right = self.shared.devices.journal, now_s(), False
+        journal, is_right = self.shared.devices.journal, False
+        sent_s = journal.now_s()
         try:
             is_right = self.sender.send(request)
         finally:
@@ -145,7 +146,7 @@ class NoticeApiUser(HttpUser):
             if not is_right or self.sender.was_sent_again:  # one of the two is still in doubt
                 journal.add(device_id, field, Write(value, sent_s, None))
             if is_right:
-                journal.add(device_id, field, Write(value, sent_s, now_s()))
+                journal.add(device_id, field, Write(value, sent_s, journal.now_s()))
         return is_right
 
     def stop_if_told(self) -> None:

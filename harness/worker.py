@@ -47,7 +47,8 @@ class Worker:
         self._devices: Devices | None = None
         self._meter: Meter | None = None
         self._last_word: Finished | None = None
-        self._is_finishing = False
+        self._is_finishing = self._is_leaving = False
+        stopping.refuse_users(runner, self._takes_no_users)
         runner.register_message(messages.HELLO, self._on_hello)
         runner.register_message(messages.REFUSED, self._on_refused)
         runner.register_message(messages.RESERVED, self._on_reserved)
@@ -81,6 +82,8 @@ class Worker:
             )
         if self._meter is not None:
             self._meter.stop()
+        # Locust forgets a worker while its users of the last run stop, and answers it nothing.
+        self._runner.last_heartbeat_timestamp = time.time()
         self._run, self._last_word = options.run_id, None
         self._meter = Meter(environment, self._run)
         self._devices = Devices(
@@ -96,7 +99,9 @@ class Worker:
         """Put what this worker measured and registered into a report of locust's."""
         if self._meter is None or self._devices is None:
             return
-        report = msgspec.structs.replace(self._meter.taken(), sent_s=time.time())
+        report = msgspec.structs.replace(
+            self._meter.taken(), sent_s=time.time(), written_s=self._devices.journal.now_s()
+        )
         data[messages.MEASURED] = messages.packed(report)
         data[messages.REGISTERED] = messages.packed(Registered(self._devices.untold()))
 
@@ -160,10 +165,15 @@ class Worker:
 
     def _on_quitting(self, **_: object) -> None:
         """Finish before this worker says goodbye: the master forgets whoever has said it."""
-        stopping.take_no_users(self._runner)
+        self._is_leaving = True
         self._runner.stop()
 
     # What follows from it.
+
+    def _takes_no_users(self) -> bool:
+        """Say whether this worker leaves, or has said the last word of their run."""
+        run = getattr(self._runner.environment.parsed_options, "run_id", None)
+        return self._is_leaving or (self._last_word is not None and run == self._run)
 
     def _say_hello(self) -> None:
         self._runner.send_message(messages.HELLO, messages.packed(self._identity))

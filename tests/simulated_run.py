@@ -288,6 +288,12 @@ class Process:
         self.state = STATE_STOPPED
         self.environment.events.test_stop.fire(environment=self.environment)
 
+    def start_worker(self, _users: dict[str, int]) -> None:
+        if self.worker_state != STATE_RUNNING:
+            self.devices = self.worker.begin(self.environment, self.run.settings)
+        self.is_stopping = False
+        self.worker_state = self.state = STATE_RUNNING
+
     def quit(self) -> None:
         self.stop()
         self.is_alive = False
@@ -307,10 +313,7 @@ class Process:
     def _handle(self, message: Message) -> None:
         if message.type == "spawn":
             vars(self.environment.parsed_options).update(message.data)
-            if self.worker_state != STATE_RUNNING:
-                self.devices = self.worker.begin(self.environment, self.run.settings)
-            self.is_stopping = False
-            self.worker_state = self.state = STATE_RUNNING
+            self.start_worker({})
         elif message.type == "stop":
             self.stop()
             self.worker_state = STATE_INIT
@@ -390,7 +393,7 @@ class SimulatedRun:
             "harness.devices.monotonic": time.now,
             "harness.devices.Event": time.event,
             "harness.devices.RESERVED_AT_ONCE": RESERVED_AT_ONCE,
-            "harness.user.now_s": lambda: (
+            "harness.journal.Journal.now_s": lambda _: (
                 time.now_s + getattr(gevent.getcurrent(), "ahead_s", 0.0)
             ),
             "harness.master.gevent": greenlets,

@@ -67,6 +67,27 @@ def test_ctrl_c_in_the_ramp_up_ends_with_a_report_of_all_workers(commands, notic
     assert notice_server.devices == {}
 
 
+def test_a_run_that_ends_in_the_ramp_up_wakes_nobody_again(commands, notice_server):
+    """Its end and a step of the ramp-up come in the same moment, a whole second."""
+    master, *workers = start_parts(
+        commands,
+        notice_server,
+        *("--users=400", "--spawn-rate=10", "--run-time=6s"),
+    )
+    run = commands.finish(master)
+    registered = len(notice_server.ever_registered)
+    assert run.summary["devices"] == {
+        "registered": registered,
+        "deleted": registered,
+        "left_behind": 0,
+    }
+    assert len(set(notice_server.ever_registered)) == registered, "no number is used twice"
+    audit = run.summary["audit"]
+    assert (audit["devices"], audit["lost_devices"], audit["wrong_values"]) == (registered, 0, 0)
+    assert notice_server.devices == {}
+    assert [commands.finish(worker).exit_code for worker in workers] == [0, 0]
+
+
 def all_are_reading(server, users):
     """Say whether the users of both workers are there, and not only the first of them."""
     return len(server.devices) == users and server.seen["GET", "/notice/all"] > 20
@@ -149,12 +170,12 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
     master = commands.start_locust(
         *("--master", f"--master-bind-port={port}", f"--web-port={web_port}"),
-        *("--stop-timeout=2s", "--host", notice_server.url),
+        *("--stop-timeout=16s", "--host", notice_server.url),
     )
     url = f"http://127.0.0.1:{web_port}"
+    wait_until(lambda: ready_workers(url) == 2, "both workers are ready")
     for number in (1, 2):
-        wait_until(lambda: ready_workers(url) == 2, "both workers are ready")
-        requests.post(f"{url}/swarm", data={"user_count": 10, "spawn_rate": 10}, timeout=30)
+        wait_until(lambda: is_started(url), "both are ready again")
         wait_until(lambda: all_are_reading(notice_server, 10), "users are reading")
         assert requests.post(f"{url}/stop", timeout=30).json()["success"] is True
         summaries = sorted(commands.results.glob("*/summary.json"))
@@ -163,10 +184,15 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
         assert summary["total"]["whole_run"]["requests"] == notice_server.workload
         assert summary["devices"] == {"registered": 10, "deleted": 10, "left_behind": 0}
         notice_server.seen.clear()
-        time.sleep(3)  # locust caches the answer that `ready_workers` reads
     interrupt(master)
     for process in (master, *workers):
         commands.finish(process)
+
+
+def is_started(url):
+    """Say whether a run could be started; asked for again, as the refusal tells."""
+    form = {"user_count": 10, "spawn_rate": 10}
+    return requests.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
 
 
 def ready_workers(url):

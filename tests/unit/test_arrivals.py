@@ -100,3 +100,10 @@ def test_the_worst_clock_is_told_by_its_fastest_report(arrivals: Arrivals) -> No
     assert arrivals.clock_off_s == 2.0
     arrivals.take("three", report(1, sent_s=NOW_S + 1.5), NOW_S)
     assert arrivals.clock_off_s == -1.5
+
+
+def test_the_clock_of_the_writes_has_to_be_right_too(arrivals: Arrivals) -> None:
+    arrivals.take("one", report(1, sent_s=NOW_S, written_s=NOW_S - 10), NOW_S)
+    assert arrivals.clock_off_s == 10
+    arrivals.take("two", report(1, sent_s=NOW_S, written_s=NOW_S + 10), NOW_S)
+    assert arrivals.clock_off_s == -10

@@ -13,7 +13,7 @@ from harness import audit, contract
 from harness.audit import GIVE_UP_AFTER, read_back
 from harness.devices import device_id
 from harness.errands import CONNECTIONS
-from harness.journal import Journal, Write, Writes, now_s
+from harness.journal import Journal, Write, Writes
 from harness.origin import Origin
 from harness.runfolder import Audit
 from harness.session import Session
@@ -43,9 +43,9 @@ class Users:
 
     def write(self, number: int, word: str) -> bool:
         """Set the keywords of a device."""
-        sent_s = now_s()
+        sent_s = self.journal.now_s()
         is_right = self.session.send(contract.set_keywords(self.ids[number], (word,)))
-        over_s = now_s() if is_right else None
+        over_s = self.journal.now_s() if is_right else None
         self.journal.add(self.ids[number], "keywords", Write(word, sent_s, over_s))
         return is_right
 
@@ -93,7 +93,8 @@ def test_a_write_that_nobody_acknowledged_may_be_done_or_not(users: Users) -> No
 
 def test_the_writes_of_all_processes_count(users: Users) -> None:
     users.write(0, "mine")
-    theirs = Write("theirs", now_s() - 1, now_s())
+    now_s = users.journal.now_s()
+    theirs = Write("theirs", now_s - 1, now_s)
     journal = {users.ids[0]: {"keywords": [theirs]}}
     assert audited(users, journal) == clean(2)
     users.held(0)["keywords"] = "theirs"

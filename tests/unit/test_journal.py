@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +16,6 @@ from harness.journal import (
     Value,
     Write,
     Writes,
-    now_s,
     possible_values,
     was_acknowledged,
 )
@@ -94,9 +94,17 @@ def test_little_is_kept_however_much_is_written() -> None:
     assert len(journal_of(*writes, *doubts)[DEVICE][FIELD]) == 3
 
 
-def test_the_clock_goes_on() -> None:
-    times = [now_s() for _ in range(1000)]
+def test_the_clock_goes_on_when_that_of_the_machine_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journal = Journal(1)
+    times = [journal.now_s() for _ in range(1000)]
     assert times == sorted(times)
+    assert times[-1] == pytest.approx(time.time(), abs=5)
+    wrong_s = time.time() - 3600
+    monkeypatch.setattr("harness.journal.time", lambda: wrong_s)
+    assert journal.now_s() >= times[-1]
+    assert Journal(1).now_s() == pytest.approx(wrong_s, abs=5), "set before the run began"
 
 
 # Several.
