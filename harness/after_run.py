@@ -15,8 +15,6 @@ from harness.result import checked_manifest, readable
 from harness.runfolder import ENDING, Manifest
 from harness.settings import Settings, redacted
 
-SIGNS_OF_LIFE = (LEDGER, "timeline.csv")
-
 
 def clean_up(folder: Path, settings: Settings) -> int:
     """Delete the devices of a run that its ledger does not know to be gone; say what came of it.
@@ -69,8 +67,7 @@ def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
     """
     if (folder / ENDING).exists():
         return time.monotonic()
-    files = [folder / name for name in SIGNS_OF_LIFE if (folder / name).exists()]
-    ago_s = time.time() - max(path.stat().st_mtime for path in files)
+    ago_s = time.time() - (folder / LEDGER).stat().st_mtime
     if manifest.workers and ago_s < GONE_AFTER_S:
         wait_s = min(GONE_AFTER_S, GONE_AFTER_S - ago_s)
         print(f"waiting {wait_s:.0f} s until the workers of this run have stopped", flush=True)

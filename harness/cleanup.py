@@ -73,7 +73,7 @@ def conclude(
     for each in handovers:
         ledger.give_back(each.worker, each.used)
     if settings.keep_devices:
-        counts = DeviceCounts(registered=len(confirmed), deleted=0, left_behind=len(confirmed))
+        counts = DeviceCounts(registered=len(confirmed), deleted=0, left_behind=len(used))
         return counts, audit
     latest_s = time.monotonic() + settings.answer_timeout_s
     settled_s = {each.worker: latest_s - each.quiet_s for each in handovers}

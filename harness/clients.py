@@ -192,6 +192,11 @@ class FastHttpClient(_Adapter):
         """Close the connections."""
         self.client.client.close()
 
+    def _exchange(self, request: Request) -> Any:
+        response = super()._exchange(request)
+        self.was_sent_again = request.endpoint.method != "POST"  # who knows: it would not say so
+        return response
+
     def _request(self, request: Request, headers: dict[str, str]) -> Any:
         response = self.client.request(
             request.endpoint.method,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from locust import User
@@ -16,6 +18,8 @@ from harness import __version__, data, runfolder
 from harness.settings import PROJECT_DIR, Settings
 
 SHOWN = 8
+KNOWN_PACKAGES = ("locust", "harness", "tasks")
+"""Locust has a version, and the code of the others is hashed as a whole."""
 WORKLOAD_SETTINGS = (
     *("http_client", "vary_data", "alarm_fields", "accept_gzip"),
     *("connect_timeout_s", "answer_timeout_s", "device_pool_limit", "audit_sample"),
@@ -23,7 +27,7 @@ WORKLOAD_SETTINGS = (
 
 
 class Identity(Struct, frozen=True):
-    """Suite and its code, locust, the data that are sent, the mix of tasks, and some settings.
+    """Locust, the suite's code and the users', the data, the mix of tasks, and some settings.
 
     Each is a text that another process can be told; `facts` has their names in an order in which
     the first difference explains those behind it.
@@ -45,6 +49,7 @@ def own(settings: Settings, mix: str) -> Identity:
     facts = {
         "locust": version("locust"),
         "suite": f"{__version__} (code {_code()})",
+        "locustfile": _users_code(),
         "data": _data(settings),
         "task mix": mix,
     }
@@ -70,10 +75,33 @@ def task_mix() -> str:
 
 def _code() -> str:
     folders = (PROJECT_DIR / "harness", PROJECT_DIR / "tasks")
+    paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    names = (path.relative_to(PROJECT_DIR).as_posix().encode() for path in paths)
+    return _digest(part for pair in zip(names, map(_text, paths), strict=True) for part in pair)
+
+
+def _users_code() -> str:
+    """Return what the files of the users say that were defined, wherever these are.
+
+    Their names do not count: a worker may get its locustfile from the master, as another file.
+    """
+    modules = {each.__module__ for user in _defined(User) for each in user.__mro__}
+    files = (
+        getattr(sys.modules.get(module), "__file__", None)
+        for module in modules
+        if module.partition(".")[0] not in KNOWN_PACKAGES
+    )
+    return _digest(sorted(_text(Path(file)) for file in files if file))
+
+
+def _text(path: Path) -> bytes:
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def _digest(parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
-        digest.update(path.relative_to(PROJECT_DIR).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    for part in parts:
+        digest.update(part + b"\0")
     return digest.hexdigest()[:SHOWN]
 
 

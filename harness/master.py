@@ -251,11 +251,12 @@ class Master:
         }
 
     def _pass_on(self) -> None:
-        """Tell each worker of the devices of the others, a part at a time."""
+        """Tell each worker of the devices of the others, a part at a time; show that it lives."""
         while True:
             gevent.sleep(PASS_ON_EVERY_S)
             run, connected = self._run, self._connected()
             assert run is not None
+            run.ledger.touch()
             for client_id in run.told.keys() & connected:
                 own = self._runner.get_worker_index(client_id)
                 first = run.told[client_id]

@@ -10,7 +10,7 @@ import pytest
 from run_folders import write_run
 
 from harness import after_run
-from harness.ledger import Ledger
+from harness.ledger import LEDGER, Ledger
 from harness.master import GONE_AFTER_S
 from harness.runfolder import read_manifest
 from harness.settings import Settings
@@ -37,6 +37,18 @@ def settled_s(folder: Path, seconds_ago: float, ended: bool, workers: int | None
     for path in folder.iterdir():
         os.utime(path, (EPOCH_S - seconds_ago, EPOCH_S - seconds_ago))
     return after_run._ended_s(folder, read_manifest(folder), TOLD)
+
+
+def test_the_sign_of_life_is_the_ledgers_time(tmp_path: Path, slept: list[float]) -> None:
+    """Other files are written late when a worker is silent."""
+    folder = tmp_path / "run"
+    settled_s(folder, 3600.0, ended=False, workers=2)
+    (folder / "timeline.csv").touch()
+    after_run._ended_s(folder, read_manifest(folder), TOLD)
+    assert slept == []
+    with Ledger(folder) as ledger:
+        ledger.touch()
+    assert (folder / LEDGER).stat().st_mtime != EPOCH_S - 3600.0
 
 
 def test_of_a_run_that_ended_all_is_settled(tmp_path: Path, slept: list[float]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 from locust import HttpUser, task
 
@@ -141,6 +143,23 @@ def test_any_other_code_is_told(suite: Path, change: object) -> None:
     before = own(TOLD, MIX)
     change(suite)
     assert str(before.difference(own(TOLD, MIX))).startswith("its suite is ")
+
+
+def test_another_locustfile_with_the_same_tasks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its users may wait less; the file may have any name, as one that the master has sent."""
+
+    def with_users_of(name: str, text: bytes) -> Identity:
+        (tmp_path / name).write_bytes(text)
+        module = SimpleNamespace(__file__=str(tmp_path / name))
+        monkeypatch.setitem(sys.modules, Reader.__module__, module)
+        return own(TOLD, MIX)
+
+    mine = with_users_of("locustfile.py", b"wait_time = between(1, 5)\n")
+    assert mine.difference(with_users_of("sent.py", b"wait_time = between(1, 5)\r\n")) is None
+    other = with_users_of("locustfile.py", b"wait_time = between(0, 0)\n")
+    assert str(mine.difference(other)).startswith("its locustfile is ")
 
 
 def test_the_first_difference_explains_those_behind_it() -> None:
