@@ -220,7 +220,8 @@ class Lifecycle:
         """Read devices back and delete them, then close the record; a worker reports instead.
 
         The record is the one that was open before: cleaning up takes time. It may run twice at
-        once, when Ctrl-C comes in the middle of it; who is ready first closes the record.
+        once, when Stop is pressed twice; who is ready first closes the record. Locust ends the
+        greenlet of a load curve on Ctrl-C, and with it all that it does: so another one does this.
         """
         if self.worker is not None:
             self.worker.finish(_connections(environment))
@@ -229,14 +230,17 @@ class Lifecycle:
         if recorder is None or ledger is None:
             return  # stopped before it was started
         self.endings += 1
+        gevent.spawn(self._end, environment, recorder, ledger).get()
+
+    def _end(self, environment: Environment, recorder: Recorder, ledger: Ledger) -> None:
         try:
-            self._end(environment, recorder, ledger)
+            self._conclude(environment, recorder, ledger)
         finally:
             self.endings -= 1
             if self.recorder is recorder:  # whatever went wrong, the next run may begin
                 self.recorder = None
 
-    def _end(self, environment: Environment, recorder: Recorder, ledger: Ledger) -> None:
+    def _conclude(self, environment: Environment, recorder: Recorder, ledger: Ledger) -> None:
         if self.master is not None:
             handovers, connections, lost_workers = self.master.last_words()
         else:

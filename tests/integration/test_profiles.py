@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 
 import pytest
+from commands import interrupt, wait_until
+from notice_server import answers_late
 
 from harness.settings import PROJECT_DIR
 
@@ -42,3 +44,18 @@ def test_a_curve(commands, notice_server, profile, lowest):
     assert min(counts[:3]) <= lowest and max(counts) == 20 and counts[-1] < 20
     assert run.summary["devices"]["left_behind"] == 0
     assert run.summary["devices"]["registered"] >= 20
+
+
+def test_ctrl_c_after_the_end_of_a_curve_waits_for_the_result(commands, notice_server):
+    """Locust ends the curve's greenlet then, which is the one that ends the run."""
+    notice_server.faults["DELETE", "/accounts/device"] = answers_late(2)
+    process = commands.start(
+        *("-m", "harness", "run", "--profile=spike", "--users=10", "--run-time=6s"),
+        *("--host", notice_server.url),
+    )
+    wait_until(lambda: notice_server.seen["DELETE", "/accounts/device"], "it is cleaned up")
+    interrupt(process)
+    run = commands.finish(process)
+    registered = len(notice_server.ever_registered)
+    assert run.summary["devices"]["deleted"] == registered > 0, run.stdout + run.stderr
+    assert notice_server.devices == {}
