@@ -30,7 +30,7 @@ class Identity(Struct, frozen=True):
     """Locust, the suite's code and the users', the data, the mix of tasks, and some settings.
 
     Each is a text that another process can be told; `facts` has their names in an order in which
-    the first difference explains those behind it.
+    the first difference says most: what another mix does can be read, what other code does not.
     """
 
     facts: dict[str, str]
@@ -49,9 +49,9 @@ def own(settings: Settings, mix: str) -> Identity:
     facts = {
         "locust": version("locust"),
         "suite": f"{__version__} (code {_code()})",
-        "locustfile": _users_code(),
         "data": _data(settings),
         "task mix": mix,
+        "locustfile": _users_code(),
     }
     for name in WORKLOAD_SETTINGS:
         value = getattr(settings, name)

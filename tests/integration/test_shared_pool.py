@@ -227,7 +227,7 @@ def other_suite(folder: Path) -> Path:
     return folder / "locustfile.py"
 
 
-@pytest.mark.parametrize("how", ["another suite", "other data", "another mix"])
+@pytest.mark.parametrize("how", ["another suite", "other data", "another mix", "other users"])
 def test_a_worker_that_would_do_something_else_is_refused(parts, notice_server, how):
     usual, options, word = PROJECT_DIR / "locustfile.py", {}, ""
     if how == "another suite":
@@ -235,6 +235,9 @@ def test_a_worker_that_would_do_something_else_is_refused(parts, notice_server, 
         options["PYTHONPATH"], word = str(options["file"].parent), "suite"
     elif how == "other data":
         options, word = {"file": usual, "VARY_DATA": "1"}, "data"
+    elif how == "other users":
+        options["file"], word = parts.commands.folder / "mine.py", "locustfile"
+        options["file"].write_text(usual.read_text() + "\n# in which a wait may have changed\n")
     else:
         options["file"] = parts.commands.folder / "mine.py"
         options["file"].write_text(OTHER_MIX)
