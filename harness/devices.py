@@ -7,10 +7,12 @@ ledger of how far each of them has counted is enough to find every device again.
 A number is reserved in the ledger before its POST goes out, since the server may create the
 device and its answer still be lost. A device can be drawn, here and in the other processes, once
 the server has said 201. None is deleted before the users of all processes have stopped.
+A worker holds all of this on a lease, which it cannot renew after it has stood still for long.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from hashlib import blake2b
 from random import Random
@@ -167,11 +169,23 @@ class Devices:
         self.journal = Journal(sample)
         self.numbers = Numbers(ask or (lambda first, last: self.numbers.reserved(last)), at_once)
         self.pool = Pool(limit, Random(f"{seed}/{worker}/pool"))
+        self.lease_ends_s = math.inf
         self._seed = seed
         self._worker = worker
         self._number_of: dict[str, int] = {}  # of those that are not confirmed
         self._confirmed: set[int] = set()
         self._untold: list[int] = []
+
+    def renew_lease(self, for_s: float) -> bool:
+        """Let this process use devices for so long; say whether it may, once too late for ever.
+
+        Who stood still for longer, such as a process that was suspended, cannot know whether its
+        devices have been deleted in the meantime. Users ask `lease_ends_s` before each request.
+        """
+        now_s = monotonic()
+        if now_s <= self.lease_ends_s:
+            self.lease_ends_s = now_s + for_s
+        return now_s <= self.lease_ends_s
 
     def new_id(self) -> str:
         """Return the id of a device that is in the ledger and may be registered."""

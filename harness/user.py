@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
+from time import monotonic
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -150,12 +151,12 @@ class NoticeApiUser(HttpUser):
         return is_right
 
     def stop_if_told(self) -> None:
-        """End the task of a user that is to stop: it may go on for long.
+        """End the task of a user that is to stop, or whose devices may have been deleted.
 
         Raises:
             StopUser: that is so.
         """
-        if self._state == LOCUST_STATE_STOPPING:
+        if self._state == LOCUST_STATE_STOPPING or monotonic() > self.shared.devices.lease_ends_s:
             raise StopUser  # what is under way ends by itself
 
     def _make_client(self) -> Client:

@@ -56,7 +56,7 @@ class Worker:
         runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
         # Added after locust's own, so called before it: first the report, then the goodbye.
         runner.environment.events.quitting.add_listener(self._on_quitting)
-        runner.greenlet.spawn(self._watch_master)
+        runner.greenlet.spawn(self._watch)
         self._say_hello()
 
     @property
@@ -93,6 +93,7 @@ class Worker:
             limit=settings.device_pool_limit,
             sample=settings.audit_sample,
         )
+        self._devices.renew_lease(SILENCE_S)
         return self._devices
 
     def report(self, data: dict[str, Any]) -> None:
@@ -185,14 +186,17 @@ class Worker:
         except RPCError as error:
             logger.error(f"numbers for devices cannot be asked for: {error}")  # comes again
 
-    def _watch_master(self) -> None:
+    def _watch(self) -> None:
         """End this process when its users would load a server that nobody watches any more."""
         while True:
             gevent.sleep(WATCH_S)
-            heard_s = self._runner.last_heartbeat_timestamp
-            if self._runner.user_count and heard_s and time.time() > heard_s + SILENCE_S:
-                text = f"no word of the master for {SILENCE_S:g} s: this worker stops"
-                print(f"error: {text}", file=sys.stderr, flush=True)
+            heard_s, text = self._runner.last_heartbeat_timestamp, ""
+            if self._devices is not None and not self._devices.renew_lease(SILENCE_S):
+                text = f"stood still for more than {SILENCE_S:g} s, the run may be over"
+            elif heard_s and time.time() > heard_s + SILENCE_S:
+                text = f"no word of the master for {SILENCE_S:g} s"
+            if text and self._runner.user_count:
+                print(f"error: {text}: this worker stops", file=sys.stderr, flush=True)
                 self._runner.environment.process_exit_code = 3
                 self._runner.quit()
                 return

@@ -204,6 +204,22 @@ def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server)
     assert sum(notice_server.seen.values()) > before
 
 
+def test_a_worker_that_stood_still_until_all_was_over_sends_nothing_any_more(parts, notice_server):
+    workers = [parts.worker() for _ in range(2)]
+    master = parts.master(40, 2, "--run-time=6s")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    workers[0].send_signal(signal.SIGSTOP)
+    run = parts.end(master)
+    assert "workers" in broken_rules(run)
+    assert notice_server.devices == {}
+    before = len(notice_server.requests)
+    workers[0].send_signal(signal.SIGCONT)
+    woken = parts.end(workers[0])
+    assert notice_server.requests[before:] == []
+    assert set(puts_after_deletes(notice_server)) == {"DELETE"}
+    assert "Traceback" not in woken.stderr
+
+
 def test_a_cleanup_during_the_run_is_refused(parts, notice_server):
     parts.worker()
     master = parts.master(5, 1, "--run-time=30s")

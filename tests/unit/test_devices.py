@@ -425,3 +425,24 @@ def test_two_runs_of_one_seed_pool_the_same_sample() -> None:
 
     assert sample(1, 0) == sample(1, 0)
     assert {id_ for id_ in sample(1, 0)} != {id_ for id_ in sample(2, 0)}
+
+
+def test_a_lease_that_was_renewed_in_time_goes_on(time: VirtualTime) -> None:
+    devices = Devices(seed=1)
+    for _ in range(3):
+        assert devices.renew_lease(15)
+        time.now_s += 15
+    assert devices.lease_ends_s == time.now_s
+
+
+def test_a_lease_that_ran_out_is_never_renewed(time: VirtualTime) -> None:
+    devices = Devices(seed=1)
+    devices.renew_lease(15)
+    time.now_s += 15.1
+    for _ in range(2):
+        assert not devices.renew_lease(15)
+        assert devices.lease_ends_s < time.now_s
+
+
+def test_a_process_alone_needs_no_lease(time: VirtualTime) -> None:
+    assert Devices(seed=1).lease_ends_s > time.now_s
