@@ -49,15 +49,18 @@ def clean_up(folder: Path, settings: Settings) -> int:
             return 0
         gate.check_target(host, settings)
         ended_s = _ended_s(folder, manifest, settings)
-        swept = sweep(Origin(host, settings), left, dict.fromkeys(left, ended_s), ledger, settings)
+        doubts = dict.fromkeys(left, ended_s)
+        swept = sweep(Origin(host, settings), left, doubts, ledger, settings, tell=_say)
     remaining = len(left) - len(swept.deleted) - len(swept.absent)
-    print(
-        f"devices: {len(swept.deleted)} deleted, {len(swept.absent)} were not there, "
-        f"{remaining} left behind"
-    )
+    absent = f"; {len(swept.absent)} more were reserved and not there" if swept.absent else ""
+    print(f"devices: {len(swept.deleted)} deleted, {remaining} left behind{absent}")
     if remaining:
         print("run it again to go on; CLEANUP_TIMEOUT_S and CLEANUP_PER_S say how much it may do")
     return 1 if remaining else 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
@@ -70,7 +73,7 @@ def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
     ago_s = time.time() - (folder / LEDGER).stat().st_mtime
     if manifest.workers and ago_s < GONE_AFTER_S:
         wait_s = min(GONE_AFTER_S, GONE_AFTER_S - ago_s)
-        print(f"waiting {wait_s:.0f} s until the workers of this run have stopped", flush=True)
+        _say(f"waiting {wait_s:.0f} s until the workers of this run have stopped")
         time.sleep(wait_s)
         ago_s += wait_s
     return time.monotonic() - ago_s + settings.answer_timeout_s

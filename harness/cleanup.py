@@ -6,9 +6,10 @@ Nothing of this enters the statistics; it is bounded in time and rate, whatever 
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import gevent
@@ -24,6 +25,8 @@ from harness.settings import Settings
 
 DOUBT_POLL_S = 1.0
 ROWS_AT_ONCE = 100
+
+logger = logging.getLogger(__name__)
 
 
 class Numbered(NamedTuple):
@@ -93,6 +96,7 @@ def sweep(
     doubts: Mapping[str, float],
     ledger: Ledger,
     settings: Settings,
+    tell: Callable[[str], None] = logger.info,
 ) -> Swept:
     """Delete devices from the server and strike them off the ledger, within `cleanup_timeout_s`.
 
@@ -104,6 +108,7 @@ def sweep(
             nothing, and they are asked for again.
         ledger: of the run.
         settings: of the run.
+        tell: is told in a sentence why it takes so long, when it does.
     """
     swept = Swept(set(), set())
     to_strike: list[Numbered] = []
@@ -130,15 +135,19 @@ def sweep(
         if len(to_strike) >= ROWS_AT_ONCE:
             strike_off()
 
-    latest_s = time.monotonic() + settings.cleanup_timeout_s
+    latest_s, was_told = time.monotonic() + settings.cleanup_timeout_s, False
     left: list[str] = list(devices)
     try:
         while left and (time_s := latest_s - time.monotonic()) > 0:
             began_s = time.monotonic()
             errands.run(origin, left, delete, per_s=settings.cleanup_per_s, timeout_s=time_s)
             left = [id_ for id_ in left if id_ not in swept.deleted and id_ not in swept.absent]
-            if began_s > max((doubts.get(id_, 0.0) for id_ in left), default=0.0):
+            settled_s = max((doubts.get(id_, 0.0) for id_ in left), default=0.0)
+            if began_s > settled_s:
                 break  # what else is left was refused: asking again is for another day
+            if not was_told and settled_s > time.monotonic() + DOUBT_POLL_S:
+                was_told, wait_s = True, settled_s - time.monotonic()
+                tell(f"waiting {wait_s:.0f} s: the server may still be at work on the last POSTs")
             gevent.sleep(DOUBT_POLL_S)
     finally:
         strike_off()

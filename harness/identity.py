@@ -107,8 +107,9 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 def _data(settings: Settings) -> str:
     if not settings.vary_data:
-        return "the seed's words"
-    return runfolder.data_hash(data.files_in(settings.data_dir))[:SHOWN]
+        return "the seed's words (VARY_DATA=0)"
+    found = runfolder.data_hash(data.files_in(settings.data_dir))[:SHOWN]
+    return f"{found} (VARY_DATA=1)"
 
 
 def _defined(user_class: type[User]) -> Iterator[type[User]]:

@@ -68,6 +68,7 @@ def install(events: Events) -> None:
 
     A wrong setting ends the process with one line and exit code 2.
     """
+    _let_hellos_be_early()
     with gate.exit_on_wrong_configuration():
         lifecycle = Lifecycle(load())
     events.init_command_line_parser.add_listener(lifecycle.on_command_line)
@@ -371,3 +372,10 @@ def _send_locusts_tables_to_the_log() -> None:
     """Print one table at the end, ours: locust prints three more even when its log is a file."""
     tables = logging.getLogger("locust.stats_logger")
     tables.handlers = logging.getLogger().handlers
+
+
+def _let_hellos_be_early() -> None:
+    """Keep locust from warning of a hello that comes before `init`: it is said again."""
+    logging.getLogger("locust.runners").addFilter(
+        lambda record: not record.getMessage().endswith(messages.HELLO)
+    )

@@ -56,6 +56,10 @@ class _Run:
     told: dict[str, int] = field(default_factory=dict)
     is_over: bool = False
 
+    def gave_up(self) -> set[str]:
+        """Return the workers that stopped their users themselves, and were there to say so."""
+        return {client_id for client_id, word in self.finished.items() if word.gave_up}
+
 
 class Master:
     """Leads the workers of one locust process, through one run or, in the web UI, many."""
@@ -138,6 +142,8 @@ class Master:
             return
         latest_s = time.monotonic() + stop_timeout_s + FINISH_MARGIN_S
         asked_s = -FINISH_AGAIN_S
+        if self._pending(run, latest_s) - self._connected():
+            logger.info("waiting until workers that are out of reach have stopped")
         while pending := self._pending(run, latest_s):
             if time.monotonic() > asked_s + FINISH_AGAIN_S:
                 asked_s = time.monotonic()
@@ -147,10 +153,11 @@ class Master:
         gevent.killall([self._passing_on] if self._passing_on else [])
 
     def lost(self) -> set[str]:
-        """Return the workers that took part, and have said no last word and are not there."""
+        """Return the workers that took part, and gave up or are gone without a last word."""
         if self._run is None:
             return set()
-        return self._run.took_part - self._run.finished.keys() - self._connected()
+        silent = self._run.took_part - self._run.finished.keys()
+        return (silent - self._connected()) | self._run.gave_up()
 
     def last_words(self) -> tuple[list[Handover], ConnectionCounts, int]:
         """Return what is known of all workers' devices and connections, and how many are lost.
@@ -180,7 +187,7 @@ class Master:
                 )
             )
         connections = sum((each.connections for each in said), ConnectionCounts())
-        return handovers, connections, len(silent)
+        return handovers, connections, len(silent | run.gave_up())
 
     # What locust and the workers tell.
 
@@ -277,8 +284,8 @@ class Master:
 
     def _refuse(self, client_id: str, difference: str) -> None:
         """Send a worker home; end a headless run that has not begun: it was to have that one."""
-        machine = client_id.rpartition("_")[0]
-        reason = f"the worker on {machine} is refused: {difference}; use the same files for all"
+        worker = f"the worker on {client_id.rpartition('_')[0]}"
+        reason = f"{worker} is refused: {difference}; use the same files and settings"
         self._send(messages.REFUSED, Refused(reason), client_id)
         self._runner.send_message("quit", client_id=client_id)
         node = self._runner.clients.get(client_id)

@@ -67,12 +67,14 @@ class Finished(Struct, frozen=True):
 
     It has sent so many `reports` of that `run`. When it never had users, `devices` is None, and
     `run` empty unless it was asked of one: such a word may be older than the run that goes on.
+    One that `gave_up` stopped its users because it could not know whether the run went on.
     """
 
     run: str = ""
     reports: int = 0
     devices: Handover | None = None
     connections: ConnectionCounts = ConnectionCounts()
+    gave_up: bool = False
 
 
 T = TypeVar("T")

@@ -121,21 +121,25 @@ class Recorder:
     def take(self, report: Report, worker: str = "") -> bool:
         """Add what a process learned, this one or a worker; return whether that is of this run.
 
-        What comes too late counts for the next second that is written, and what a worker's clock
-        puts into the future for the present one. Of a process that stood still come several
-        seconds too late: they count for as many, one after the other.
+        Requests that come too late count for the next second that is written, and those that a
+        worker's clock puts into the future for the present one. When this process itself stood
+        still, it is told of several seconds too late: they count for as many, one after the other.
         """
         now_s = time.time()
         if worker:
             if not self._arrivals.take(worker, report, now_s):
                 return False
             written = range(int(self.started_s), self._next)
-            self._late_reports += any(each.second in written for each in report.intervals)
+            told = {each.second for each in report.intervals}
+            told |= {each.second for each in report.health}
+            self._late_reports += not told.isdisjoint(written)
         now = int(now_s)
         for interval in report.intervals:
             self._pending[max(min(interval.second, now), self._next)].add(interval)
         free = self._next
         for health in report.health:
+            if worker and health.second < self._next:
+                continue  # its users had no part in that second, as far as it was known
             second = max(min(health.second, now), free)
             self._pending[second].health.append(health)
             self._pending[second].users_of[worker] = health.users

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent.lock import RLock
 from locust.dispatch import UsersDispatcher
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -65,6 +66,20 @@ def refuse_starts(
             start(*args, **kwargs)
 
     runner.start = start_unless_stopping  # type: ignore[method-assign]
+
+
+def stop_one_at_a_time(runner: WorkerRunner) -> None:
+    """Let a worker stop once at a time: locust raises when it stops a user twice at once.
+
+    Its master may ask for last words, say "stop" and "quit" in one go, when it stops by itself.
+    """
+    stop, lock = runner.stop, RLock()
+
+    def stop_alone() -> None:
+        with lock:
+            stop()
+
+    runner.stop = stop_alone  # type: ignore[method-assign]
 
 
 def refuse_users(runner: WorkerRunner, is_over: Callable[[], bool]) -> None:

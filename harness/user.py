@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+import gevent
 from locust import HttpUser, User
 from locust.env import Environment
 from locust.exception import StopTest, StopUser
@@ -25,6 +26,8 @@ from harness.journal import Write
 from harness.origin import Origin
 from harness.session import Session
 from harness.settings import Settings
+
+POLL_S = 0.1
 
 
 @dataclass(slots=True)
@@ -151,13 +154,16 @@ class NoticeApiUser(HttpUser):
         return is_right
 
     def stop_if_told(self) -> None:
-        """End the task of a user that is to stop, or whose devices may have been deleted.
+        """End the task of a user that is to stop, which those without a lease are told soon.
 
         Raises:
             StopUser: that is so.
         """
-        if self._state == LOCUST_STATE_STOPPING or monotonic() > self.shared.devices.lease_ends_s:
-            raise StopUser  # what is under way ends by itself
+        while self._state != LOCUST_STATE_STOPPING:
+            if monotonic() <= self.shared.devices.lease_ends_s:
+                return
+            gevent.sleep(POLL_S)
+        raise StopUser  # what is under way ends by itself
 
     def _make_client(self) -> Client:
         settings = self.shared.settings

@@ -103,18 +103,20 @@ def _rules(
     planned, ran = found.planned_users, found.users
     if manifest.is_headless:  # a run that was cut short may never have got as far as wanting them
         planned = max(planned, manifest.users or 0)
+    so_far = "" if ending is not None else " in the seconds that were written down"
     yield _rule(
         "planned users",
         planned <= ran,
         f"all {_count(planned)} planned users ran",
-        f"of {_count(planned)} planned users at most {_count(ran)} ran at a time",
+        f"of {_count(planned)} planned users at most {_count(ran)} ran at a time{so_far}",
     )
     after = f", after a warm-up of {manifest.warm_up_s:g} s" if manifest.warm_up_s else ""
     yield _rule(
         "steady state",
         found.steady_s > 0,
         f"the steady state lasted {found.steady_s:.0f} s",
-        f"the run ended before its steady state: {LEAST_STEADY_S} s with all planned users{after}",
+        f"the run ended before its steady state, which takes {LEAST_STEADY_S} s with all planned "
+        f"users{after}",
     )
     yield _generator_rule(found, objectives)
     if ending is None:
@@ -281,7 +283,11 @@ def _sentence(
     what = "all requests" if scope == TOTAL else scope
     if value is None or figures is None:
         stretch = "the run" if key == "fail_ratio" else "the steady state"
-        return f"{key} of {what} has no samples in {stretch}; the objective is {_number(limit)}"
+        name, unit = key.removesuffix("_ms"), " ms" if key.endswith("_ms") else ""
+        return (
+            f"{name} of {what} has no samples in {stretch}; "
+            f"the objective is {_number(limit)}{unit}"
+        )
     samples = f"{_count(figures.requests)} samples"
     if key == "fail_ratio":
         return (

@@ -47,8 +47,9 @@ class Worker:
         self._devices: Devices | None = None
         self._meter: Meter | None = None
         self._last_word: Finished | None = None
-        self._is_finishing = self._is_leaving = False
+        self._is_finishing = self._is_leaving = self._gives_up = False
         stopping.refuse_users(runner, self._takes_no_users)
+        stopping.stop_one_at_a_time(runner)
         runner.register_message(messages.HELLO, self._on_hello)
         runner.register_message(messages.REFUSED, self._on_refused)
         runner.register_message(messages.RESERVED, self._on_reserved)
@@ -78,7 +79,7 @@ class Worker:
         if difference := masters.difference(self._identity):
             self._say_hello()  # so that it is refused by name there too
             raise ConfigurationError(
-                f"this worker cannot take part: {difference}; use the same files for all"
+                f"this worker cannot take part: {difference}; use the same files and settings"
             )
         if self._meter is not None:
             self._meter.stop()
@@ -116,7 +117,9 @@ class Worker:
             runner.send_message("stats", last)
             reports = self._meter.reports if self._meter is not None else 0
             handover = self._devices.handover() if self._devices is not None else None
-            self._last_word = Finished(self._run, reports, handover, connections)
+            self._last_word = Finished(
+                self._run, reports, handover, connections, gave_up=self._gives_up
+            )
             self._meter = None  # there is nothing to tell after the last word
             # Locust waits for the master's "stop", which may be lost: users of the next run would
             # then go on with the devices of this one.
@@ -198,5 +201,6 @@ class Worker:
             if text and self._runner.user_count:
                 print(f"error: {text}: this worker stops", file=sys.stderr, flush=True)
                 self._runner.environment.process_exit_code = 3
+                self._gives_up = True
                 self._runner.quit()
                 return

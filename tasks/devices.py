@@ -1,20 +1,27 @@
 """Devices: register one at the start, change settings of any device of the pool."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from locust import tag
+from locust.exception import StopUser
 
 from harness import contract
 from harness.user import NoticeApiUser, sends
 
 
 def register(user: NoticeApiUser) -> None:
-    """Register a device under a new id; others may write to it once the server has said 201."""
-    user.stop_if_told()
+    """Register a device under a new id; others may write to it once the server has said 201.
+
+    Nothing is raised when the user is to stop: locust would log that as an error of `on_start`,
+    and asks the user itself before its first task.
+    """
     devices = user.shared.devices
-    device_id = devices.new_id()
-    if user.send(contract.register(device_id)):
-        devices.confirm(device_id)
+    with suppress(StopUser):
+        user.stop_if_told()
+        device_id = devices.new_id()
+        if user.send(contract.register(device_id)):
+            devices.confirm(device_id)
 
 
 @tag("write", "device")

@@ -98,7 +98,7 @@ def test_what_is_left_is_deleted_and_what_is_not_of_the_run_stays(commands, fold
     put_on(notice_server, [*ids[:2], "ANOTHER"])
     run = commands.harness("cleanup", str(folder))
     assert run.exit_code == 0, run.stderr
-    assert "devices: 2 deleted, 1 were not there, 0 left behind" in run.stdout
+    assert "devices: 2 deleted, 0 left behind; 1 more were reserved and not there\n" in run.stdout
     assert [*notice_server.devices] == ["ANOTHER"]
     again = commands.harness("cleanup", str(folder))
     assert (again.exit_code, again.stdout) == (0, "nothing is left of this run\n")

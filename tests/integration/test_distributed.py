@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+
+from locust.event import Events
 
 import pytest
 import requests
 from commands import Commands, interrupt, wait_until
 from notice_server import NoticeServer
 
+from harness import lifecycle, messages
 from harness.processes import free_port
 
 SHORT = ("--users=40", "--spawn-rate=40", "--run-time=4s")
@@ -33,6 +37,16 @@ def test_two_workers_lose_no_request_and_leave_no_device(run_of_two):
     assert run.summary["connections"]["opened"] >= 40
     assert run.manifest["workers"] == 2
     assert server.devices == {}
+
+
+def test_a_hello_that_comes_too_early_is_nothing_to_be_warned_of(caplog):
+    """Master and workers start at the same time; who misses a hello asks for another one."""
+    lifecycle.install(Events())
+    for unknown in (messages.HELLO, "somebody_elses"):
+        text = f"Unknown message type received from worker one (index 0): {unknown}"
+        logging.getLogger("locust.runners").warning(text)
+    (warning,) = caplog.messages
+    assert warning.endswith("somebody_elses")
 
 
 def test_each_worker_writes_from_its_first_task_on(commands, notice_server):

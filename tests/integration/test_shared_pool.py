@@ -179,7 +179,7 @@ def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notic
     folder = str(parts.commands.results / "run")
     first = parts.commands.harness("cleanup", folder, ANSWER_TIMEOUT_S="2")
     assert first.exit_code == 0, first.stderr
-    assert "devices: 40 deleted, " in first.stdout and ", 0 left behind" in first.stdout
+    assert "devices: 40 deleted, 0 left behind; " in first.stdout
     assert notice_server.devices == {}
     again = parts.commands.harness("cleanup", folder)
     assert (again.exit_code, again.stdout) == (0, "nothing is left of this run\n")
@@ -218,6 +218,26 @@ def test_a_worker_that_stood_still_until_all_was_over_sends_nothing_any_more(par
     assert notice_server.requests[before:] == []
     assert set(puts_after_deletes(notice_server)) == {"DELETE"}
     assert "Traceback" not in woken.stderr
+
+
+def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
+    parts, notice_server
+):
+    workers = [parts.worker() for _ in range(2)]
+    master = parts.master(40, 2, f"--run-time={SILENCE_S + 15:g}s")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    workers[0].send_signal(signal.SIGSTOP)
+    time.sleep(SILENCE_S + 2)
+    workers[0].send_signal(signal.SIGCONT)
+    woken = parts.end(workers[0])
+    assert woken.exit_code == 3
+    (error,) = (line for line in woken.stderr.splitlines() if "INFO" not in line)
+    assert error.startswith(f"error: stood still for more than {SILENCE_S:g} s, ")
+    run = parts.end(master)
+    assert "workers" in broken_rules(run)
+    assert run.summary["devices"] == {"registered": 40, "deleted": 40, "left_behind": 0}
+    assert notice_server.devices == {}
+    assert set(puts_after_deletes(notice_server)) == {"DELETE"}
 
 
 def test_a_cleanup_during_the_run_is_refused(parts, notice_server):
@@ -305,7 +325,7 @@ def test_devices_can_be_kept_and_deleted_later(commands, notice_server):
     )
     assert len(notice_server.devices) == 10
     done = commands.harness("cleanup", str(run.folder))
-    assert done.stdout == "devices: 10 deleted, 0 were not there, 0 left behind\n"
+    assert done.stdout == "devices: 10 deleted, 0 left behind\n"
     assert notice_server.devices == {}
 
 

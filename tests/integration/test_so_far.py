@@ -203,6 +203,22 @@ def test_users_are_those_that_the_workers_tell_of(recorder, hear) -> None:
     assert [(row.users, row.target_users) for row in rows] == [(40, 40), (60, 40), (33, 40)]
 
 
+def test_users_who_are_told_of_too_late_run_in_no_other_second(recorder, hear) -> None:
+    """A worker stood still: in the seconds that are written its users did nothing."""
+    recorder.meter.stop()
+    recorder.meter = None
+    start = int(recorder.started_s)
+    hear(9)
+    recorder._write_until(start + 3)
+    health = [Health(start + second, 1.0, 4_000.0, 20) for second in range(4)]
+    recorder.take(Report([], [], health, run=RUN, number=1), "one")
+    recorder._write_until(start + 6)
+    rows = timeseries.read_timeline(recorder.folder)
+    assert [row.users for row in rows] == [0, 0, 0, 20, 0, 0]
+    (reports,) = (rule for rule in recorder.so_far(0).validity if rule.name == "late reports")
+    assert not reports.kept
+
+
 def test_at_the_end_nobody_is_waited_for(recorder, hear) -> None:
     hear(3)
     tell(recorder, "one", 1, 0, 1, 2, until=3)

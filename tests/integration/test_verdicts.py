@@ -118,7 +118,7 @@ def test_a_server_that_loses_writes_fails(run: Run, notice_server: NoticeServer)
 def test_an_objective_without_samples_fails(run: Run) -> None:
     done = run(*LOAD, "--tags", "read", slo='["PUT /accounts/device alarm"]\np95_ms = 5\n')
     assert verdict(done, "objective-without-samples") == ("fail", []), done.stdout
-    assert "p95_ms of PUT /accounts/device alarm has no samples in the steady" in done.stdout
+    assert "p95 of PUT /accounts/device alarm has no samples in the steady" in done.stdout
 
 
 def test_users_that_send_nothing(run: Run) -> None:
