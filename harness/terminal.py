@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import gevent
 from locust.env import Environment
-from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING
 
 from rich.console import Console
 from rich.table import Table
@@ -27,17 +26,19 @@ MEANINGS = {
     "invalid": "INVALID: the measurement cannot be believed",
 }
 STYLES = {"pass": "bold green", "fail": "bold red", "invalid": "bold yellow"}
-ENDING = (STATE_STOPPING, STATE_CLEANUP, STATE_STOPPED)
 LIVE_INTERVAL_S = 1.0
 PIPED_INTERVAL_S = 10.0
 
 
-def progress_line(environment: Environment, elapsed_s: float, run_time_s: float | None) -> str:
+def progress_line(
+    environment: Environment, elapsed_s: float, run_time_s: float | None, *, is_ending: bool
+) -> str:
     """Return how a run stands in one line: time, users, requests/s, failures, p95."""
     total, runner = environment.stats.total, environment.runner
     until = f" of {_clock(run_time_s)}" if run_time_s else ""
-    if runner is not None and runner.state in ENDING:
-        return f"{_clock(elapsed_s)}{until}  ending: devices are read back and deleted"
+    if is_ending:
+        todo = "users stop, then devices are read back and deleted"
+        return f"{_clock(elapsed_s)}{until}  ending: {todo}"
     users = runner.user_count if runner else 0
     p95_ms = total.get_current_response_time_percentile(0.95)
     p95 = f"{p95_ms:.0f} ms" if p95_ms is not None else "-"
@@ -47,7 +48,12 @@ def progress_line(environment: Environment, elapsed_s: float, run_time_s: float 
     )
 
 
-def show_progress(environment: Environment, run_time_s: float | None, out: TextIO) -> None:
+def show_progress(
+    environment: Environment,
+    run_time_s: float | None,
+    is_ending: Callable[[], bool],
+    out: TextIO,
+) -> None:
     """Print the progress until killed: a line that changes, or one in ten seconds if piped."""
     live = out.isatty()
     interval_s = LIVE_INTERVAL_S if live else PIPED_INTERVAL_S
@@ -55,7 +61,8 @@ def show_progress(environment: Environment, run_time_s: float | None, out: TextI
     try:
         while True:
             gevent.sleep(interval_s)
-            line = progress_line(environment, time.monotonic() - start_s, run_time_s)
+            elapsed_s = time.monotonic() - start_s
+            line = progress_line(environment, elapsed_s, run_time_s, is_ending=is_ending())
             out.write(f"\r{line:<{LINE_WIDTH - 1}}" if live else f"{line}\n")
             out.flush()
     finally:

@@ -214,15 +214,13 @@ def test_only_what_was_hit_is_shown() -> None:
     assert row(lines, "total")[0] == "600"
 
 
-def environment(
-    users: int | None = 7, p95_ms: float | None = 48.2, state: str = "running"
-) -> SimpleNamespace:
+def environment(users: int | None = 7, p95_ms: float | None = 48.2) -> SimpleNamespace:
     total = SimpleNamespace(
         current_rps=123.6,
         num_failures=4,
         get_current_response_time_percentile=lambda share: p95_ms if share == 0.95 else -1,
     )
-    runner = None if users is None else SimpleNamespace(user_count=users, state=state)
+    runner = None if users is None else SimpleNamespace(user_count=users)
     return SimpleNamespace(stats=SimpleNamespace(total=total), runner=runner)
 
 
@@ -237,17 +235,17 @@ def environment(
     ],
 )
 def test_the_progress_is_one_line(elapsed_s: float, run_time_s: float | None, clock: str) -> None:
-    line = progress_line(environment(), elapsed_s, run_time_s)
+    line = progress_line(environment(), elapsed_s, run_time_s, is_ending=False)
     assert line == f"{clock}  7 users  124 requests/s  4 failures  p95 48 ms"
     assert len(line) < 80
 
 
 def test_the_progress_before_there_is_any() -> None:
-    line = progress_line(environment(users=None, p95_ms=None), 0, None)
+    line = progress_line(environment(users=None, p95_ms=None), 0, None, is_ending=False)
     assert line == "00:00  0 users  124 requests/s  4 failures  p95 -"
 
 
-@pytest.mark.parametrize("state", ["stopping", "cleanup", "stopped"])
-def test_the_progress_of_a_run_that_is_being_ended(state: str) -> None:
-    line = progress_line(environment(users=0, state=state), 61.0, 60)
-    assert line == "01:01 of 01:00  ending: devices are read back and deleted"
+def test_the_progress_of_a_run_that_is_being_ended() -> None:
+    line = progress_line(environment(users=0), 14_401.0, 14_400, is_ending=True)
+    assert line == "240:01 of 240:00  ending: users stop, then devices are read back and deleted"
+    assert len(line) < 80
