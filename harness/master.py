@@ -293,7 +293,7 @@ class Master:
             del self._runner.clients[client_id]
             if self._runner._users_dispatcher is not None:
                 self._runner._users_dispatcher.remove_worker(node)
-        if self._is_headless and not self._is_running():
+        if self._is_headless and self._run is None:
             self._runner.send_message("quit")
             gevent.sleep(POLL_S)
             with exit_on_wrong_configuration():

@@ -170,7 +170,8 @@ def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
 def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notice_server):
     workers = [parts.worker() for _ in range(3)]
     master = parts.master(40, 3, "--run-time=60s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     for process in (master, *workers):
         process.kill()
     for process in (master, *workers):
@@ -188,7 +189,8 @@ def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notic
 def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server):
     workers = [parts.worker() for _ in range(2)]
     master = parts.master(20, 2, "--run-time=120s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: len(notice_server.devices) == 20, "all are registered")
     master.kill()
     master.communicate()
     for worker in workers:
@@ -207,7 +209,8 @@ def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server)
 def test_a_worker_that_stood_still_until_all_was_over_sends_nothing_any_more(parts, notice_server):
     workers = [parts.worker() for _ in range(2)]
     master = parts.master(40, 2, "--run-time=6s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
     run = parts.end(master)
     assert "workers" in broken_rules(run)
@@ -225,7 +228,8 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
 ):
     workers = [parts.worker() for _ in range(2)]
     master = parts.master(40, 2, f"--run-time={SILENCE_S + 15:g}s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
     time.sleep(SILENCE_S + 2)
     workers[0].send_signal(signal.SIGCONT)
@@ -312,6 +316,17 @@ def test_a_late_worker_with_other_data_does_not_harm_the_run(parts, notice_serve
     assert run.faults == [], run.stdout
     assert "workers" not in broken_rules(run)
     assert run.summary["devices"]["left_behind"] == 0
+
+
+def test_a_wrong_worker_that_comes_during_cleanup_does_not_cost_the_result(parts, notice_server):
+    parts.worker()
+    master = parts.master(40, 1, "--run-time=4s", CLEANUP_PER_S="8")
+    parts.wait(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up has begun")
+    refused = parts.worker(VARY_DATA="1")
+    assert parts.end(refused).exit_code == 2
+    run = parts.end(master)
+    assert run.summary["devices"] == {"registered": 40, "deleted": 40, "left_behind": 0}
+    assert notice_server.devices == {}
 
 
 def test_devices_can_be_kept_and_deleted_later(commands, notice_server):
