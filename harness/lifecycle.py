@@ -186,10 +186,13 @@ class Lifecycle:
         else:
             self._share(environment, self._own_devices(options.seed, self.ledger))
         if options.headless and options.only_summary:
-            recorder, run_time_s = self.recorder, options.run_time
+            recorder = self.recorder
             self.progress = gevent.spawn(
-                *(terminal.show_progress, environment, run_time_s),
-                *(lambda: recorder.is_stopping, sys.stderr),
+                terminal.show_progress,
+                environment,
+                options.run_time,
+                lambda: recorder.is_stopping,
+                sys.stderr,
             )
 
     def _share(self, environment: Environment, devices: Devices) -> None:

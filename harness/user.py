@@ -27,7 +27,7 @@ from harness.origin import Origin
 from harness.session import Session
 from harness.settings import Settings
 
-POLL_S = 0.1
+STOP_POLL_S = 0.1
 
 
 @dataclass(slots=True)
@@ -154,7 +154,9 @@ class NoticeApiUser(HttpUser):
         return is_right
 
     def stop_if_told(self) -> None:
-        """End the task of a user that is to stop, which those without a lease are told soon.
+        """End the task of a user that is to stop; hold up one whose devices may be deleted by now.
+
+        This process gives up when its lease on them has run out, and then tells all users to stop.
 
         Raises:
             StopUser: that is so.
@@ -162,7 +164,7 @@ class NoticeApiUser(HttpUser):
         while self._state != LOCUST_STATE_STOPPING:
             if monotonic() <= self.shared.devices.lease_ends_s:
                 return
-            gevent.sleep(POLL_S)
+            gevent.sleep(STOP_POLL_S)
         raise StopUser  # what is under way ends by itself
 
     def _make_client(self) -> Client:

@@ -1,7 +1,6 @@
 """Devices: register one at the start, change settings of any device of the pool."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from locust import tag
 from locust.exception import StopUser
@@ -17,11 +16,14 @@ def register(user: NoticeApiUser) -> None:
     and asks the user itself before its first task.
     """
     devices = user.shared.devices
-    with suppress(StopUser):
+    try:
         user.stop_if_told()
         device_id = devices.new_id()
-        if user.send(contract.register(device_id)):
-            devices.confirm(device_id)
+        is_registered = user.send(contract.register(device_id))
+    except StopUser:
+        return
+    if is_registered:
+        devices.confirm(device_id)
 
 
 @tag("write", "device")

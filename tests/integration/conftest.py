@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 from commands import Commands
+from notice_server import NoticeServer
+from parts import Parts
 
 from harness.deployments import Server, reference_server
 
@@ -25,6 +27,13 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
                 left[process] = " ".join(process.cmdline())
                 process.kill()
     assert not left, f"left behind: {list(left.values())}"
+
+
+@pytest.fixture
+def parts(commands: Commands, notice_server: NoticeServer) -> Iterator[Parts]:
+    made = Parts(commands, notice_server)
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")

@@ -2,110 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import subprocess
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import pytest
-from commands import Commands, Finished, wait_until
-from notice_server import NoticeServer
+from commands import wait_until
+from parts import broken_rules, puts_after_deletes
 
-from harness.devices import device_id
 from harness.ledger import read_left
-from harness.processes import free_port
-from harness.settings import PROJECT_DIR
 from harness.worker import SILENCE_S
-
-WRITE_LOG = PROJECT_DIR / "tests" / "integration" / "locustfiles" / "write_log.py"
-SEED = 11
-MOST_DEVICES = 400
-Process = subprocess.Popen[str]
-
-
-class Parts:
-    """A master and its workers, each started by hand."""
-
-    def __init__(self, commands: Commands, server: NoticeServer) -> None:
-        self.commands = commands
-        self.server = server
-        self.port = str(free_port())
-        self.logs = commands.folder / "writes"
-        self.logs.mkdir()
-        self.started: list[Process] = []
-
-    def start(self, *arguments: str, file: Path = WRITE_LOG, **env: str) -> Process:
-        command = ("-m", "locust", "-f", str(file), *arguments)
-        usual = {"WRITE_LOG": str(self.logs), "ANSWER_TIMEOUT_S": "2"}
-        process = self.commands.start(*command, **{**usual, **env})
-        self.started.append(process)
-        return process
-
-    def worker(self, **options: object) -> Process:
-        return self.start("--worker", f"--master-port={self.port}", **options)  # type: ignore[arg-type]
-
-    def master(self, users: int, workers: int, *arguments: str, **env: str) -> Process:
-        return self.start(
-            *("--headless", "--only-summary", "--master", f"--master-bind-port={self.port}"),
-            *(f"--expect-workers={workers}", f"--users={users}", f"--spawn-rate={users}"),
-            *(f"--seed={SEED}", "--run-id=run", "--tags", "write"),
-            *("--host", self.server.url, *arguments),
-            **env,
-        )
-
-    def writes(self, since_s: float = 0.0) -> dict[int, set[int]]:
-        """Return of each worker to whose devices it wrote."""
-        owner = {
-            device_id(SEED, worker, number): worker
-            for worker in range(6)
-            for number in range(MOST_DEVICES)
-        }
-        written = defaultdict(set)
-        for path in self.logs.iterdir():
-            for line in path.read_text().splitlines():
-                writer, id_, time_s = line.split()
-                if float(time_s) > since_s:
-                    written[int(writer)].add(owner[id_])
-        return dict(written)
-
-    def wait(self, true: Callable[[], object], what: str) -> None:
-        """Wait until something is true; say why it cannot become so when a process has ended."""
-
-        def is_true() -> bool:
-            for process in self.started:
-                if process.poll() is not None:
-                    pytest.fail(f"not yet: {what}; but one has ended: {process.communicate()}")
-            return bool(true())
-
-        wait_until(is_true, what)
-
-    def end(self, process: Process) -> Finished:
-        return self.commands.finish(process)
-
-    def stop(self) -> None:
-        for process in self.started:
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
-
-
-@pytest.fixture
-def parts(commands: Commands, notice_server: NoticeServer) -> Iterator[Parts]:
-    made = Parts(commands, notice_server)
-    yield made
-    made.stop()
-
-
-def broken_rules(run: Finished) -> list[str]:
-    return [rule["name"] for rule in run.summary["validity"] if not rule["kept"]]
-
-
-def puts_after_deletes(server: NoticeServer) -> list[str]:
-    methods = [method for method, target, _ in server.requests if target == "/accounts/device"]
-    return methods[methods.index("DELETE") :]
 
 
 def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts, notice_server):
@@ -170,7 +74,7 @@ def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
 def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notice_server):
     workers = [parts.worker() for _ in range(3)]
     master = parts.master(40, 3, "--run-time=60s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     for process in (master, *workers):
         process.kill()
@@ -189,7 +93,7 @@ def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notic
 def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server):
     workers = [parts.worker() for _ in range(2)]
     master = parts.master(20, 2, "--run-time=120s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 20, "all are registered")
     master.kill()
     master.communicate()
@@ -209,7 +113,7 @@ def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server)
 def test_a_worker_that_stood_still_until_all_was_over_sends_nothing_any_more(parts, notice_server):
     workers = [parts.worker() for _ in range(2)]
     master = parts.master(40, 2, "--run-time=6s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
     run = parts.end(master)
@@ -228,7 +132,7 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
 ):
     workers = [parts.worker() for _ in range(2)]
     master = parts.master(40, 2, f"--run-time={SILENCE_S + 15:g}s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "it goes on")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
     time.sleep(SILENCE_S + 2)
@@ -254,78 +158,6 @@ def test_a_cleanup_during_the_run_is_refused(parts, notice_server):
     assert ("DELETE", "/accounts/device") not in notice_server.seen
     master.send_signal(signal.SIGINT)
     parts.end(master)
-    assert notice_server.devices == {}
-
-
-def other_suite(folder: Path) -> Path:
-    """Return a locustfile of the same project with another line of code in it."""
-    for name in ("harness", "tasks", "data", "conf"):
-        shutil.copytree(PROJECT_DIR / name, folder / name)
-    shutil.copy(PROJECT_DIR / "locustfile.py", folder)
-    with (folder / "tasks" / "notices.py").open("a") as stream:
-        stream.write("# another version\n")
-    return folder / "locustfile.py"
-
-
-@pytest.mark.parametrize("how", ["another suite", "other data", "another mix", "other users"])
-def test_a_worker_that_would_do_something_else_is_refused(parts, notice_server, how):
-    usual, options, word = PROJECT_DIR / "locustfile.py", {}, ""
-    if how == "another suite":
-        options["file"] = other_suite(parts.commands.folder / "other")
-        options["PYTHONPATH"], word = str(options["file"].parent), "suite"
-    elif how == "other data":
-        options, word = {"file": usual, "VARY_DATA": "1"}, "data"
-    elif how == "other users":
-        options["file"], word = parts.commands.folder / "mine.py", "locustfile"
-        options["file"].write_text(usual.read_text() + "\n# in which a wait may have changed\n")
-    else:
-        options["file"] = parts.commands.folder / "mine.py"
-        options["file"].write_text(OTHER_MIX)
-        word = "task mix"
-    master = parts.start(
-        *("--headless", "--master", f"--master-bind-port={parts.port}", "--expect-workers=1"),
-        *("--users=5", "--run-time=5s", "--host", notice_server.url),
-        file=usual,
-    )
-    refused, led = parts.end(parts.worker(**options)), parts.end(master)
-    for process in (refused, led):
-        assert process.exit_code == 2, process.stderr
-        assert f" is refused: its {word} is " in process.stderr
-        assert "Traceback" not in process.stderr
-    assert notice_server.devices == {}
-    assert notice_server.seen["POST", "/accounts/device"] == 0
-
-
-OTHER_MIX = """
-import locustfile
-
-
-class NoticeUser(locustfile.NoticeUser):
-    tasks = {locustfile.search_notices: 1}
-"""
-
-
-def test_a_late_worker_with_other_data_does_not_harm_the_run(parts, notice_server):
-    parts.worker()
-    master = parts.master(10, 1, "--run-time=12s")
-    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 50, "the run is under way")
-    refused = parts.end(parts.worker(VARY_DATA="1"))
-    run = parts.end(master)
-    assert refused.exit_code == 2, refused.stderr
-    assert "its data is " in refused.stderr
-    assert run.faults == [], run.stdout
-    assert "workers" not in broken_rules(run)
-    assert run.summary["devices"]["left_behind"] == 0
-
-
-def test_a_wrong_worker_that_comes_during_cleanup_does_not_cost_the_result(parts, notice_server):
-    parts.worker()
-    master = parts.master(40, 1, "--run-time=4s", CLEANUP_PER_S="8")
-    parts.wait(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up has begun")
-    refused = parts.worker(VARY_DATA="1")
-    assert parts.end(refused).exit_code == 2
-    run = parts.end(master)
-    assert run.summary["devices"] == {"registered": 40, "deleted": 40, "left_behind": 0}
     assert notice_server.devices == {}
 
 
@@ -367,24 +199,3 @@ def test_the_same_seed_gives_the_same_ids(commands, notice_server):
     ids = notice_server.ever_registered
     assert len(ids) == 40
     assert set(ids[:20]) == set(ids[20:])
-
-
-def test_a_worker_of_another_suite_altogether_is_not_waited_for(parts, notice_server):
-    (parts.commands.folder / "plain.py").write_text(PLAIN)
-    worker = parts.worker(file=parts.commands.folder / "plain.py")
-    led = parts.end(parts.master(5, 1, "--run-time=30s"))
-    parts.end(worker)
-    assert led.exit_code == 2
-    assert "is refused: its locustfile is not of this suite; use the same files" in led.stderr
-    assert notice_server.seen["POST", "/accounts/device"] == 0
-
-
-PLAIN = """
-from locust import HttpUser, task
-
-
-class NoticeUser(HttpUser):
-    @task
-    def nothing(self):
-        pass
-"""

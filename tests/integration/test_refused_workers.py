@@ -1,0 +1,104 @@
+"""Workers that would not do what the others do, and when they come."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from parts import broken_rules
+
+from harness.settings import PROJECT_DIR
+
+
+def other_suite(folder: Path) -> Path:
+    """Return a locustfile of the same project with another line of code in it."""
+    for name in ("harness", "tasks", "data", "conf"):
+        shutil.copytree(PROJECT_DIR / name, folder / name)
+    shutil.copy(PROJECT_DIR / "locustfile.py", folder)
+    with (folder / "tasks" / "notices.py").open("a") as stream:
+        stream.write("# another version\n")
+    return folder / "locustfile.py"
+
+
+@pytest.mark.parametrize("how", ["another suite", "other data", "another mix", "other users"])
+def test_a_worker_that_would_do_something_else_is_refused(parts, notice_server, how):
+    usual, options, word = PROJECT_DIR / "locustfile.py", {}, ""
+    if how == "another suite":
+        options["file"] = other_suite(parts.commands.folder / "other")
+        options["PYTHONPATH"], word = str(options["file"].parent), "suite"
+    elif how == "other data":
+        options, word = {"file": usual, "VARY_DATA": "1"}, "data"
+    elif how == "other users":
+        options["file"], word = parts.commands.folder / "mine.py", "locustfile"
+        options["file"].write_text(usual.read_text() + "\n# in which a wait may have changed\n")
+    else:
+        options["file"] = parts.commands.folder / "mine.py"
+        options["file"].write_text(OTHER_MIX)
+        word = "task mix"
+    master = parts.start(
+        *("--headless", "--master", f"--master-bind-port={parts.port}", "--expect-workers=1"),
+        *("--users=5", "--run-time=5s", "--host", notice_server.url),
+        file=usual,
+    )
+    refused, led = parts.end(parts.worker(**options)), parts.end(master)
+    for process in (refused, led):
+        assert process.exit_code == 2, process.stderr
+        assert f" is refused: its {word} is " in process.stderr
+        assert "Traceback" not in process.stderr
+    assert notice_server.devices == {}
+    assert notice_server.seen["POST", "/accounts/device"] == 0
+
+
+OTHER_MIX = """
+import locustfile
+
+
+class NoticeUser(locustfile.NoticeUser):
+    tasks = {locustfile.search_notices: 1}
+"""
+
+
+def test_a_late_worker_with_other_data_does_not_harm_the_run(parts, notice_server):
+    parts.worker()
+    master = parts.master(10, 1, "--run-time=12s")
+    parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 50, "the run is under way")
+    refused = parts.end(parts.worker(VARY_DATA="1"))
+    run = parts.end(master)
+    assert refused.exit_code == 2, refused.stderr
+    assert "its data is " in refused.stderr
+    assert run.faults == [], run.stdout
+    assert "workers" not in broken_rules(run)
+    assert run.summary["devices"]["left_behind"] == 0
+
+
+def test_a_wrong_worker_that_comes_during_cleanup_does_not_cost_the_result(parts, notice_server):
+    parts.worker()
+    master = parts.master(40, 1, "--run-time=4s", CLEANUP_PER_S="8")
+    parts.wait(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up has begun")
+    refused = parts.worker(VARY_DATA="1")
+    assert parts.end(refused).exit_code == 2
+    run = parts.end(master)
+    assert run.summary["devices"] == {"registered": 40, "deleted": 40, "left_behind": 0}
+    assert notice_server.devices == {}
+
+
+def test_a_worker_of_another_suite_altogether_is_not_waited_for(parts, notice_server):
+    (parts.commands.folder / "plain.py").write_text(PLAIN)
+    worker = parts.worker(file=parts.commands.folder / "plain.py")
+    led = parts.end(parts.master(5, 1, "--run-time=30s"))
+    parts.end(worker)
+    assert led.exit_code == 2
+    assert "is refused: its locustfile is not of this suite; use the same files" in led.stderr
+    assert notice_server.seen["POST", "/accounts/device"] == 0
+
+
+PLAIN = """
+from locust import HttpUser, task
+
+
+class NoticeUser(HttpUser):
+    @task
+    def nothing(self):
+        pass
+"""
