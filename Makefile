@@ -8,7 +8,10 @@ BIN = $(VENV)/bin
 REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
 
 # What gets a pytest of its own: a file that starts real processes, a folder of other tests.
-SUITE = $(filter-out $(EXCEPT), $(wildcard tests/integration/test_*.py tests/browser/test_*.py)) \
+# The longest come first, so that none of them goes on alone at the end.
+LONG = $(patsubst %, tests/integration/test_%.py, partition shared_pool compare distributed)
+SUITE = $(filter-out $(EXCEPT), $(LONG) \
+	$(filter-out $(LONG), $(wildcard tests/integration/test_*.py tests/browser/test_*.py))) \
 	tests/unit tests/session tests/tasks
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 

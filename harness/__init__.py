@@ -9,7 +9,7 @@ Nine floors, each importing only from those below it:
 * second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`, `messages`,
   `identity`, `arrivals`
 * third: `user`, `errands`, `meter`, `verdict`, `standing`, `gate`
-* fourth: `result`, `audit`, `worker`
+* fourth: `result`, `audit`, `worker`, `admission`
 * fifth: `recorder`, `report`, `cleanup`, `master`
 * sixth: `live`, `compare`, `after_run`
 * seventh: `two_runs`

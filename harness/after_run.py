@@ -68,10 +68,9 @@ def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
 
     Workers whose master was killed stop by themselves after a while; that is waited for.
     """
-    if (folder / ENDING).exists():
-        return time.monotonic()
-    ago_s = time.time() - (folder / LEDGER).stat().st_mtime
-    if manifest.workers and ago_s < GONE_AFTER_S:
+    has_ended = (folder / ENDING).exists()
+    ago_s = time.time() - (folder / (ENDING if has_ended else LEDGER)).stat().st_mtime
+    if not has_ended and manifest.workers and ago_s < GONE_AFTER_S:
         wait_s = min(GONE_AFTER_S, GONE_AFTER_S - ago_s)
         _say(f"waiting {wait_s:.0f} s until the workers of this run have stopped")
         time.sleep(wait_s)

@@ -7,9 +7,12 @@ way. Neither may pass unnoticed: each report has a number.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from harness.timeseries import Report
 
+CLOCK_REPORTS = 5
+"""Of so many reports in a row one at least took no time to speak of: it shows the clock."""
 LONGEST_WAIT_S = 30.0
 """A second waits no longer for a worker that is silent, and may be gone for good.
 
@@ -27,6 +30,11 @@ class Arrivals:
         self._run = run
         self._workers: dict[str, _Worker] = {}
 
+    def begin(self, worker: str, now_s: float) -> None:
+        """Note that a worker is about to have users: its first report is awaited from now on."""
+        told = self._workers.setdefault(worker, _Worker())
+        told.until, told.heard_s = max(int(now_s), told.until), max(now_s, told.heard_s)
+
     def take(self, worker: str, report: Report, now_s: float) -> bool:
         """Note a report; return whether it counts: it is of this run, and is there once.
 
@@ -43,9 +51,9 @@ class Arrivals:
             return False
         told.missing.remove(report.number)
         told.until, told.heard_s = max(report.until, told.until), now_s
-        for number, clock_s in enumerate((report.sent_s, report.written_s)):
-            if clock_s is not None:  # what is not its clock is its way, which takes time
-                told.behind_s[number] = min(now_s - clock_s, told.behind_s[number])
+        for clock, clock_s in zip(told.clocks, (report.sent_s, report.written_s), strict=True):
+            if clock_s is not None:
+                clock.take(now_s - clock_s)
         return True
 
     def end(self, worker: str, run: str, reports: int) -> None:
@@ -80,18 +88,43 @@ class Arrivals:
 
         A clock ahead is worse: one that seems to be behind may be a message's long way.
         """
-        behind_s = [each_s for told in self._workers.values() for each_s in told.behind_s]
-        off_s = [each_s for each_s in behind_s if each_s < math.inf]
-        return max(off_s, key=lambda each_s: max(each_s, -2 * each_s), default=None)
+        clocks = [clock for told in self._workers.values() for clock in told.clocks]
+        off_s = [each_s for clock in clocks for each_s in (clock.least_s, clock.most_s)]
+        told_s = [each_s for each_s in off_s if each_s is not None]
+        return max(told_s, key=lambda each_s: max(each_s, -2 * each_s), default=None)
+
+
+class _Clock:
+    """How far a clock of a worker seems to be behind ours, at the least and at the most.
+
+    What a report says of it is too much by the time that the report was on its way: so the least
+    of all is as far ahead as the clock ever was. It may also fall behind in mid-run: of each few
+    reports in a row the least is taken, and the most of these.
+    """
+
+    __slots__ = ("_latest_s", "least_s", "most_s")
+
+    def __init__(self) -> None:
+        self._latest_s: deque[float] = deque(maxlen=CLOCK_REPORTS)
+        self.least_s: float | None = None
+        self.most_s: float | None = None
+
+    def take(self, behind_s: float) -> None:
+        self._latest_s.append(behind_s)
+        self.least_s = behind_s if self.least_s is None else min(behind_s, self.least_s)
+        if len(self._latest_s) == CLOCK_REPORTS:
+            least_s = min(self._latest_s)
+            self.most_s = least_s if self.most_s is None else max(least_s, self.most_s)
 
 
 class _Worker:
     """How far a worker has told.
 
-    `missing` are the numbers of reports that have not come; `behind_s` is of both its clocks.
+    `missing` are the numbers of reports that have not come; of its clocks the first is its
+    machine's, the second its journal's.
     """
 
-    __slots__ = ("behind_s", "has_ended", "heard_s", "last", "missing", "until")
+    __slots__ = ("clocks", "has_ended", "heard_s", "last", "missing", "until")
 
     def __init__(self) -> None:
         self.last = 0
@@ -99,7 +132,7 @@ class _Worker:
         self.until = 0
         self.heard_s = -math.inf
         self.has_ended = False
-        self.behind_s = [math.inf, math.inf]
+        self.clocks = _Clock(), _Clock()
 
     def expect(self, last: int) -> None:
         """Expect reports up to this number."""

@@ -11,7 +11,7 @@ import socket
 import ssl
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import gevent
@@ -56,10 +56,13 @@ class _Adapter(ABC):
     Redirects are not followed: the target of one may be a host that nobody allowed.
     """
 
-    def __init__(self, client: Any, settings: Settings) -> None:
+    def __init__(
+        self, client: Any, settings: Settings, may_send: Callable[[], bool] = lambda: True
+    ) -> None:
         self.client = client
         self.base_url = client.base_url
         self.was_sent_again = False
+        self._may_send = may_send
         self._limit_s = settings.connect_timeout_s + settings.answer_timeout_s
         self._accept_encoding = "gzip" if settings.accept_gzip else "identity"
 
@@ -108,6 +111,7 @@ class _Adapter(ABC):
             kept
             and request.endpoint.method != "POST"
             and _closed_unanswered(self._error(response))
+            and self._may_send()
         ):
             # RFC 9110, 9.2.2: an idempotent request may be sent again, once; its time counts.
             self.was_sent_again = True
@@ -135,9 +139,17 @@ class _Adapter(ABC):
 class RequestsClient(_Adapter):
     """Locust's `HttpSession`, on requests and urllib3."""
 
-    def __init__(self, client: HttpSession, settings: Settings) -> None:
-        """Take over a client that locust made."""
-        super().__init__(client, settings)
+    def __init__(
+        self, client: HttpSession, settings: Settings, may_send: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Take over a client that locust made.
+
+        Args:
+            client: locust's.
+            settings: of the run.
+            may_send: is asked before a request is sent for the second time.
+        """
+        super().__init__(client, settings, may_send)
         client.verify = (settings.tls_ca_file or True) if settings.tls_verify else False
         self._timeout = (settings.connect_timeout_s, settings.answer_timeout_s)
 

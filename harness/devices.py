@@ -7,17 +7,17 @@ ledger of how far each of them has counted is enough to find every device again.
 A number is reserved in the ledger before its POST goes out, since the server may create the
 device and its answer still be lost. A device can be drawn, here and in the other processes, once
 the server has said 201. None is deleted before the users of all processes have stopped.
-A worker holds all of this on a lease, which it cannot renew after it has stood still for long.
+A worker holds all of this on a lease, which runs from the last report that its master took.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from hashlib import blake2b
 from random import Random
 from string import ascii_uppercase, digits
-from time import monotonic
 
 from gevent.event import Event
 
@@ -32,9 +32,15 @@ RESERVED_AT_ONCE = 200
 """A worker asks for so many: its master is far away, and the rest costs a DELETE if it dies."""
 ASK_AGAIN_S = 2.0
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 _FAIR = 256 - 256 % len(ID_CHARACTERS)
 _LETTERS = bytes(ord(ID_CHARACTERS[byte % len(ID_CHARACTERS)]) for byte in range(256))
 _UNFAIR = bytes(range(_FAIR, 256))
+
+
+def clock_s() -> float:
+    """Return seconds by a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 def device_id(seed: int, worker: int, number: int) -> str:
@@ -128,7 +134,7 @@ class Numbers:
             self._ask_for_more()
         while number >= self._reserved:
             late = not self._more.wait(ASK_AGAIN_S)
-            if late and monotonic() >= self._asked_s + ASK_AGAIN_S:  # one of all that wait
+            if late and clock_s() >= self._asked_s + ASK_AGAIN_S:  # one of all that wait
                 self._ask_for_more()
         return number
 
@@ -139,7 +145,7 @@ class Numbers:
         self._more = Event()
 
     def _ask_for_more(self) -> None:
-        self._asked_s = monotonic()
+        self._asked_s = clock_s()
         self._ask(self._reserved, self._asked - 1)
 
 
@@ -155,6 +161,7 @@ class Devices:
         at_once: int = RESERVED_AT_ONCE,
         limit: int = 100_000,
         sample: int = 0,
+        lease_ends_s: float = math.inf,
     ) -> None:
         """Start with none.
 
@@ -165,27 +172,28 @@ class Devices:
             at_once: see `Numbers`.
             limit: of the pool.
             sample: how many devices will be read back at the end.
+            lease_ends_s: until when this process may use them, by `clock_s`.
         """
         self.journal = Journal(sample)
         self.numbers = Numbers(ask or (lambda first, last: self.numbers.reserved(last)), at_once)
         self.pool = Pool(limit, Random(f"{seed}/{worker}/pool"))
-        self.lease_ends_s = math.inf
+        self._lease_ends_s = lease_ends_s
         self._seed = seed
         self._worker = worker
         self._number_of: dict[str, int] = {}  # of those that are not confirmed
         self._confirmed: set[int] = set()
         self._untold: list[int] = []
 
-    def renew_lease(self, for_s: float) -> bool:
-        """Let this process use devices for so long; say whether it may, once too late for ever.
+    def has_lease(self) -> bool:
+        """Say whether this process may use the devices; to be asked before each request.
 
-        Who stood still for longer, such as a process that was suspended, cannot know whether its
-        devices have been deleted in the meantime. Users ask `lease_ends_s` before each request.
+        Whoever has stood still, or was cut off, cannot know whether they have been deleted.
         """
-        now_s = monotonic()
-        if now_s <= self.lease_ends_s:
-            self.lease_ends_s = now_s + for_s
-        return now_s <= self.lease_ends_s
+        return clock_s() <= self._lease_ends_s
+
+    def renew_lease(self, until_s: float) -> None:
+        """Let this process use the devices until then, by `clock_s`, or for longer."""
+        self._lease_ends_s = max(self._lease_ends_s, until_s)
 
     def new_id(self) -> str:
         """Return the id of a device that is in the ledger and may be registered."""

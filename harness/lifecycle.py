@@ -152,7 +152,7 @@ class Lifecycle:
                 login.install(web_ui, self.settings)
             live.install(web_ui, self._look, options.web_base_path)
         if isinstance(runner, MasterRunner):
-            self.master = Master(runner, own, self.on_worker_end)
+            self.master = Master(runner, own, self.on_worker_begin, self.on_worker_end)
         self.is_ready.set()
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
@@ -294,7 +294,8 @@ class Lifecycle:
         registered = messages.unpacked(data[messages.REGISTERED], Registered)
         is_new = self.recorder is not None and self.recorder.take(report, client_id)
         numbers = registered.numbers if is_new else []
-        self.master.heard(client_id, report.run, numbers, has_requests=bool(report.intervals))
+        has_requests = bool(report.intervals)
+        self.master.heard(client_id, report.run, report.number, numbers, has_requests=has_requests)
 
     def on_reset_stats(self, **_: object) -> None:
         """Note that locust forgot what it had counted."""
@@ -325,6 +326,11 @@ class Lifecycle:
             text = f"python -m harness cleanup {self.latest.folder} deletes what is left"
             print(f"interrupted before the run had a result; {text}", file=sys.stderr, flush=True)
             os._exit(3)  # locust would go on ending the run
+
+    def on_worker_begin(self, client_id: str) -> None:
+        """Wait for the reports of a worker that is given users."""
+        if self.recorder is not None:
+            self.recorder.begin(client_id)
 
     def on_worker_end(self, client_id: str, finished: Finished) -> None:
         """Expect no more reports of a worker than it says that it has sent."""

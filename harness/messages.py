@@ -2,7 +2,8 @@
 
 A worker says hello when it is there, or is asked to; it asks for numbers for its devices, and says
 with each of its reports which devices it has registered. The master refuses a worker that would
-not do what the others do, reserves numbers, passes devices on, and in the end asks for last words.
+not do what the others do, reserves numbers, says which report it has taken, passes devices on, and
+in the end asks for last words.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ HELLO = "notice_load.hello"
 REFUSED = "notice_load.refused"
 RESERVE = "notice_load.reserve"
 RESERVED = "notice_load.reserved"
+TAKEN = "notice_load.taken"
 DEVICES = "notice_load.devices"
 FINISH = "notice_load.finish"
 FINISHED = "notice_load.finished"
@@ -47,6 +49,13 @@ class Registered(Struct, frozen=True):
     """Devices that a worker has registered since its last report."""
 
     numbers: Ranges
+
+
+class Taken(Struct, frozen=True):
+    """The master has taken a report of a run that goes on: its sender's users may go on, too."""
+
+    run: str
+    report: int
 
 
 class Known(Struct, frozen=True):

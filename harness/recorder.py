@@ -152,6 +152,10 @@ class Recorder:
             self._files.write_failures(self._failures.values())
         return True
 
+    def begin(self, worker: str) -> None:
+        """Note that a worker is about to have users, and will tell of them."""
+        self._arrivals.begin(worker, time.time())
+
     def end(self, worker: str, run: str, reports: int) -> None:
         """Note how many reports a worker has sent of a run; it sends no more of it."""
         self._arrivals.end(worker, run, reports)

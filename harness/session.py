@@ -19,7 +19,7 @@ from locust.exception import CatchResponseError
 from harness.contract import Request
 from harness.origin import Origin
 from harness.response import Response, redirect_problem
-from harness.wire import Answer, Connection, Fault
+from harness.wire import Answer, Connection, Fault, faults
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 LOOK_AFTER_S = 0.02
@@ -40,6 +40,7 @@ class Session:
         origin: Origin,
         fire: Callable[..., None],
         context: Callable[[], dict[str, Any]] = dict,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         """Open nothing yet: the first request connects.
 
@@ -47,6 +48,7 @@ class Session:
             origin: where the requests go.
             fire: fires locust's `request` event.
             context: the user's, for the event.
+            may_send: is asked once more when a connection was awaited, right before it is used.
         """
         self.base_url = origin.url
         self.reconnects = 0
@@ -55,6 +57,7 @@ class Session:
         self._origin = origin
         self._context = context
         self._fire = fire
+        self._may_send = may_send
         self._connection: Connection | None = None
         self._put_off: BaseException | None = None
 
@@ -164,6 +167,9 @@ class Session:
         self.connect_ms = (perf_counter() - start) * 1000
         self._origin.connecting.opened += 1
         self._origin.connecting.connecting_ms += self.connect_ms
+        if not self._may_send():
+            connection.close()
+            raise Fault(faults.NOT_SENT)
         answer = self._answer_on(connection, wire)
         self._put_back(connection)
         return answer, start

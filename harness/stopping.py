@@ -29,11 +29,17 @@ def interrupt_between_turns(number: signal.Signals) -> None:
     signal.signal(number, interrupt)
 
 
-def dispatcher(is_stopping: Callable[[], bool]) -> type[UsersDispatcher]:
+def dispatcher(
+    is_stopping: Callable[[], bool], on_users: Callable[[dict[str, dict[str, int]]], None]
+) -> type[UsersDispatcher]:
     """Return a dispatcher that stops spawning when the run stops.
 
     Locust's own goes on to the end of the ramp-up, and so wakes workers that have finished. It
     sleeps between two steps, so what it comes to then may be too late as well.
+
+    Args:
+        is_stopping: whether that is so.
+        on_users: is told how many users of each class each worker is to have, before the worker.
     """
 
     class StoppableDispatcher(UsersDispatcher):
@@ -43,26 +49,23 @@ def dispatcher(is_stopping: Callable[[], bool]) -> type[UsersDispatcher]:
             users = super().__next__()
             if is_stopping():
                 raise StopIteration
+            on_users(users)
             return users
 
     return StoppableDispatcher
 
 
-def refuse_starts(
-    runner: MasterRunner, is_stopping: Callable[[], bool], before: Callable[[], None]
-) -> None:
+def refuse_starts(runner: MasterRunner, is_stopping: Callable[[], bool]) -> None:
     """Keep the master from replacing the users of a worker that leaves at the end.
 
     Args:
         runner: locust's.
         is_stopping: whether that is so.
-        before: is called before any start that is not refused.
     """
     start = runner.start
 
     def start_unless_stopping(*args: Any, **kwargs: Any) -> None:
         if not is_stopping():
-            before()
             start(*args, **kwargs)
 
     runner.start = start_unless_stopping  # type: ignore[method-assign]

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
-from time import monotonic
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -162,20 +161,22 @@ class NoticeApiUser(HttpUser):
             StopUser: that is so.
         """
         while self._state != LOCUST_STATE_STOPPING:
-            if monotonic() <= self.shared.devices.lease_ends_s:
+            if self.shared.devices.has_lease():
                 return
             gevent.sleep(STOP_POLL_S)
         raise StopUser  # what is under way ends by itself
 
     def _make_client(self) -> Client:
         settings = self.shared.settings
+        has_lease = self.shared.devices.has_lease
         if settings.http_client == "fasthttp":
             return FastHttpClient(self, settings)
         if settings.http_client == "requests":
             HttpUser.__init__(self, self.environment)
-            return RequestsClient(self.client, settings)
-        events = self.environment.events
-        return Session(self.shared.origin(self.host or ""), events.request.fire, self.context)
+            return RequestsClient(self.client, settings, has_lease)
+        fire = self.environment.events.request.fire
+        origin = self.shared.origin(self.host or "")
+        return Session(origin, fire, self.context, may_send=has_lease)
 
 
 class _OwnChoice(list[Any]):

@@ -15,17 +15,18 @@ from locust.runners import STATE_INIT, WorkerRunner
 import msgspec
 
 from harness import ConfigurationError, messages, stopping
-from harness.devices import Devices
+from harness.devices import Devices, clock_s
 from harness.gate import exit_on_wrong_configuration
 from harness.identity import Identity
-from harness.messages import Finish, Finished, Known, Refused, Registered, Reservation
+from harness.messages import Finish, Finished, Known, Refused, Registered, Reservation, Taken
 from harness.meter import Meter
 from harness.runfolder import ConnectionCounts
 from harness.settings import Settings
 
 SILENCE_S = 15.0
-"""A worker that hears nothing of its master for so long stops: nobody else could stop it."""
+"""A worker stops when its master took no report of the last so many seconds: it may be alone."""
 WATCH_S = 0.5
+STOOD_STILL_S = 2.0
 LEARNT_AT_ONCE = 500
 
 logger = logging.getLogger(__name__)
@@ -47,12 +48,14 @@ class Worker:
         self._devices: Devices | None = None
         self._meter: Meter | None = None
         self._last_word: Finished | None = None
+        self._reported_s: dict[int, float] = {}  # when, by the number of a report
         self._is_finishing = self._is_leaving = self._gives_up = False
         stopping.refuse_users(runner, self._takes_no_users)
         stopping.stop_one_at_a_time(runner)
         runner.register_message(messages.HELLO, self._on_hello)
         runner.register_message(messages.REFUSED, self._on_refused)
         runner.register_message(messages.RESERVED, self._on_reserved)
+        runner.register_message(messages.TAKEN, self._on_taken)
         runner.register_message(messages.DEVICES, self._on_devices, concurrent=True)
         runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
         # Added after locust's own, so called before it: first the report, then the goodbye.
@@ -77,15 +80,13 @@ class Worker:
         assert options is not None
         masters = messages.unpacked(getattr(options, "identity", {"facts": {}}), Identity)
         if difference := masters.difference(self._identity):
-            self._say_hello()  # so that it is refused by name there too
             raise ConfigurationError(
                 f"this worker cannot take part: {difference}; use the same files and settings"
             )
         if self._meter is not None:
             self._meter.stop()
-        # Locust forgets a worker while its users of the last run stop, and answers it nothing.
-        self._runner.last_heartbeat_timestamp = time.time()
         self._run, self._last_word = options.run_id, None
+        self._reported_s.clear()
         self._meter = Meter(environment, self._run)
         self._devices = Devices(
             options.seed,
@@ -93,16 +94,18 @@ class Worker:
             ask=self._ask,
             limit=settings.device_pool_limit,
             sample=settings.audit_sample,
+            lease_ends_s=clock_s() + SILENCE_S,
         )
-        self._devices.renew_lease(SILENCE_S)
         return self._devices
 
     def report(self, data: dict[str, Any]) -> None:
         """Put what this worker measured and registered into a report of locust's."""
         if self._meter is None or self._devices is None:
             return
+        taken = self._meter.taken()
+        self._reported_s[taken.number] = clock_s()
         report = msgspec.structs.replace(
-            self._meter.taken(), sent_s=time.time(), written_s=self._devices.journal.now_s()
+            taken, sent_s=time.time(), written_s=self._devices.journal.now_s()
         )
         data[messages.MEASURED] = messages.packed(report)
         data[messages.REGISTERED] = messages.packed(Registered(self._devices.untold()))
@@ -139,6 +142,16 @@ class Worker:
         reservation = messages.unpacked(msg.data, Reservation)
         if self._devices is not None and reservation.run == self._run:
             self._devices.numbers.reserved(reservation.last)
+
+    def _on_taken(self, msg: Any, **_: object) -> None:
+        """Let the users go on: when that report was sent, the run went on as well."""
+        taken = messages.unpacked(msg.data, Taken)
+        if self._devices is None or taken.run != self._run or taken.report not in self._reported_s:
+            return
+        self._devices.renew_lease(self._reported_s[taken.report] + SILENCE_S)
+        self._reported_s = {
+            number: at_s for number, at_s in self._reported_s.items() if number > taken.report
+        }
 
     def _on_devices(self, msg: Any, **_: object) -> None:
         """Learn of them, and let the users have their turn in between."""
@@ -191,16 +204,19 @@ class Worker:
 
     def _watch(self) -> None:
         """End this process when its users would load a server that nobody watches any more."""
+        turned_s = clock_s()
         while True:
             gevent.sleep(WATCH_S)
-            heard_s, text = self._runner.last_heartbeat_timestamp, ""
-            if self._devices is not None and not self._devices.renew_lease(SILENCE_S):
-                text = f"stood still for more than {SILENCE_S:g} s, the run may be over"
-            elif heard_s and time.time() > heard_s + SILENCE_S:
-                text = f"no word of the master for {SILENCE_S:g} s"
-            if text and self._runner.user_count:
-                print(f"error: {text}: this worker stops", file=sys.stderr, flush=True)
-                self._runner.environment.process_exit_code = 3
-                self._gives_up = True
-                self._runner.quit()
-                return
+            before_s, turned_s = turned_s, clock_s()
+            has_lease = self._devices is None or self._devices.has_lease()
+            if has_lease or not self._runner.user_count:
+                continue
+            stood_s = turned_s - before_s - WATCH_S
+            text = f"no word of the master for {SILENCE_S:g} s"
+            if stood_s > STOOD_STILL_S:
+                text = f"stood still for {stood_s:.0f} s, the run may be over"
+            print(f"error: {text}: this worker stops", file=sys.stderr, flush=True)
+            self._runner.environment.process_exit_code = 3
+            self._gives_up = True
+            self._runner.quit()
+            return

@@ -16,29 +16,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
+from typing import NamedTuple
 from unittest import mock
 
 import gevent
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 from gevent.pool import Group
 from locust.event import Events
 from locust.exception import StopUser
 from locust.rpc import Message
 from locust.runners import (
+    HEARTBEAT_INTERVAL,
+    HEARTBEAT_LIVENESS,
     STATE_INIT,
     STATE_MISSING,
     STATE_RUNNING,
     STATE_STOPPED,
     STATE_STOPPING,
+    WORKER_REPORT_INTERVAL,
     MasterRunner,
     WorkerNode,
     WorkerNodes,
 )
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 import msgspec
 from virtual_time import VirtualTime, settle
 
 from harness import cleanup, messages
+from harness.admission import ANY_VERSION
 from harness.contract import Request
 from harness.devices import Devices, device_id
 from harness.identity import Identity
@@ -55,7 +61,8 @@ from harness.worker import Worker
 
 HOST = "http://127.0.0.1:1"
 IDENTITY = Identity({"suite": "the same for all"})
-MISSING_AFTER_S = 4.0
+LATEST_S = 3.0
+"""A message is not longer on its way, but for a network that is broken."""
 RESERVED_AT_ONCE = 6
 STEP_S = 0.5
 STOP_TIMEOUT_S = 5.0
@@ -171,6 +178,13 @@ class Server:
         settle()
 
 
+def hold() -> None:
+    """Hold whoever belongs to a process that stands still, until it does not."""
+    process = getattr(gevent.getcurrent(), "spawn_tree_locals", {}).get("process")
+    while process is not None and process.is_frozen and process.is_alive:
+        process.thawed.wait()
+
+
 class Sender:
     """A user's client."""
 
@@ -184,7 +198,9 @@ class Sender:
         sent = Sent(request.endpoint.method, fields, AsyncResult(), self._was_sent_again)
         self.server.take(sent)
         try:
-            return bool(sent.answer.get())
+            is_right = bool(sent.answer.get())
+            hold()
+            return is_right
         finally:
             if not sent.answer.ready():
                 sent.answer.set(False)  # nobody waits any more
@@ -197,6 +213,7 @@ class SimulatedUser:
     """As much of a `NoticeApiUser` as the tasks of devices need."""
 
     write = NoticeApiUser.write
+    stop_if_told = NoticeApiUser.stop_if_told
 
     def __init__(self, process: Process, words: Iterable[str]) -> None:
         self.process = process
@@ -210,9 +227,9 @@ class SimulatedUser:
         self.stop_if_told()
         return self.sender.send(request)
 
-    def stop_if_told(self) -> None:
-        if self.process.is_stopping:
-            raise StopUser
+    @property
+    def _state(self) -> str:
+        return LOCUST_STATE_STOPPING if self.process.is_stopping else LOCUST_STATE_RUNNING
 
 
 class SimulatedMeter:
@@ -232,14 +249,23 @@ class SimulatedMeter:
         return Report([second] if has_requests else [], run=self.run, number=self.reports)
 
 
+class OnItsWay(NamedTuple):
+    """A message between the master and a worker."""
+
+    sent_s: float
+    message: bytes
+
+
 class Process:
     """A worker's process: a locust runner, the suite's worker on it, and users."""
 
     def __init__(self, run: SimulatedRun, client_id: str, ahead_s: float) -> None:
         self.run, self.client_id, self.ahead_s = run, client_id, ahead_s
-        self.to_master: deque[bytes] = deque()
-        self.to_worker: deque[bytes] = deque()
+        self.to_master: deque[OnItsWay] = deque()
+        self.to_worker: deque[OnItsWay] = deque()
         self.is_alive, self.is_cut, self.is_lossy = True, False, False
+        self.is_frozen, self.thawed = False, Event()
+        self.is_stranger = False
         self.is_stopping = False
         self.devices: Devices | None = None
         self.users = Group()
@@ -247,15 +273,17 @@ class Process:
         # What the suite's worker wants of locust's runner:
         options = Namespace()
         self.environment = SimpleNamespace(events=Events(), parsed_options=options)
-        self.greenlet = Group()
+        self.greenlet = SimpleNamespace(spawn=self._spawn)
         self.worker_index = -1
         self.state = STATE_INIT
         self.worker_state = STATE_INIT
-        self.last_heartbeat_timestamp: float | None = None
+        self.own: list[gevent.Greenlet] = []
+        self.reported_s = 0.0
         self.listeners: dict[str, tuple[Callable[..., None], bool]] = {}
 
     def start(self) -> None:
-        """Do what comes after the master has answered."""
+        """Connect, and do what comes after it."""
+        self.send_message("client_ready", ANY_VERSION)
         self.worker = Worker(self, IDENTITY)  # type: ignore[arg-type]
         events = self.environment.events
         events.report_to_master.add_listener(lambda data, **_: self.worker.report(data))
@@ -274,7 +302,8 @@ class Process:
 
     def send_message(self, kind: str, data: object = None, client_id: object = None) -> None:
         if self.is_alive:
-            self.to_master.append(Message(kind, data, self.client_id).serialize())
+            message = Message(kind, data, self.client_id).serialize()
+            self.to_master.append(OnItsWay(self.run.time.now_s, message))
 
     def stop(self) -> None:
         """Stop the users: each may finish what it is at, for as long as locust lets it."""
@@ -295,9 +324,11 @@ class Process:
         self.worker_state = self.state = STATE_RUNNING
 
     def quit(self) -> None:
+        """Leave, with a last word: there is no more of this process then."""
         self.stop()
+        self.send_message("quit")
         self.is_alive = False
-        self.greenlet.kill(block=False)
+        gevent.killall(self.own, block=False)
 
     def send_stats(self) -> None:
         data: dict[str, object] = {}
@@ -306,24 +337,29 @@ class Process:
 
     def take(self) -> None:
         """Take the next message in."""
-        message = Message.unserialize(self.to_worker.popleft())
-        self.handling = gevent.spawn(self._handle, message)
+        message = Message.unserialize(self.to_worker.popleft().message)
+        self.handling = self.go(self._handle, message)
         settle()
 
     def _handle(self, message: Message) -> None:
-        if message.type == "spawn":
+        if message.type == "ack" and message.data is not None:
+            self.worker_index = message.data["index"]
+        elif message.type == "spawn":
             vars(self.environment.parsed_options).update(message.data)
             self.start_worker({})
         elif message.type == "stop":
             self.stop()
             self.worker_state = STATE_INIT
-            self.send_message("client_ready")
+            self.send_message("client_ready", ANY_VERSION)
         elif message.type in self.listeners:
             listener, is_concurrent = self.listeners[message.type]
             if is_concurrent:
-                gevent.spawn(listener, environment=self.environment, msg=message)
+                self.go(listener, environment=self.environment, msg=message)
             else:
                 listener(environment=self.environment, msg=message)
+
+    def _spawn(self, function: Callable[..., None]) -> None:
+        self.own.append(self.go(function))
 
     # What a test does with it.
 
@@ -333,7 +369,16 @@ class Process:
 
     @property
     def has_users(self) -> bool:
-        return self.is_alive and self.state == STATE_RUNNING and not self.is_stopping
+        runs = self.is_alive and not self.is_frozen
+        return runs and self.state == STATE_RUNNING and not self.is_stopping
+
+    def go(self, function: Callable[..., None], *args: object, **named: object) -> gevent.Greenlet:
+        """Let something be done by this process."""
+        greenlet = gevent.Greenlet(function, *args, **named)
+        greenlet.spawn_tree_locals = {"process": self}
+        greenlet.ahead_s = self.ahead_s  # type: ignore[attr-defined]
+        greenlet.start()
+        return greenlet
 
     def act(self, task: Callable[[SimulatedUser], None]) -> None:
         """Let a user do a task."""
@@ -348,9 +393,20 @@ class Process:
                     self.worker._meter.has_requests = True
 
         user = SimulatedUser(self, self.run.words)
-        greenlet = gevent.Greenlet(go)
-        greenlet.ahead_s = self.ahead_s  # type: ignore[attr-defined]
-        self.users.start(greenlet)
+        self.users.add(self.go(go))
+        settle()
+
+    def freeze(self) -> None:
+        """Let it stand still: what comes meanwhile is there when it goes on."""
+        self.is_frozen = True
+        self.thawed.clear()
+
+    def thaw(self, *, messages_first: bool) -> None:
+        """Let it go on, with the messages that have come meanwhile or with its users."""
+        self.is_frozen = False
+        while messages_first and self.run.deliver(self, to_master=False):
+            pass
+        self.thawed.set()
         settle()
 
     def crash(self) -> None:
@@ -358,7 +414,8 @@ class Process:
         self.is_alive = False
         self.to_master.clear()
         self.to_worker.clear()
-        gevent.killall([*self.users, *self.greenlet], block=False)
+        self.thawed.set()
+        gevent.killall([*self.users, *self.own], block=False)
         if self.handling is not None:
             self.handling.kill(block=False)
         settle()
@@ -370,11 +427,12 @@ class SimulatedRun:
     def __init__(self, folder: Path, settings: Settings, seed: int = 1) -> None:
         self.folder, self.settings = folder, settings
         self.time = VirtualTime()
+        self.time.held = hold
         self.random = Random(seed)
         self.words = (f"word{number}" for number in itertools.count())
         self.server = Server(reservable=self._reservable)
         self.processes: list[Process] = []
-        self.heard_s: dict[str, float] = {}
+        self.beaten_s = 0.0
         self.greenlets: list[gevent.Greenlet] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.ids: dict[int, list[str]] = {}
@@ -390,7 +448,9 @@ class SimulatedRun:
             sleep=time.sleep, spawn=self._spawn, killall=gevent.killall, Greenlet=gevent.Greenlet
         )
         for name, stand_in in {
-            "harness.devices.monotonic": time.now,
+            "harness.admission.gevent": greenlets,
+            "harness.admission.time": clock,
+            "harness.devices.clock_s": time.now,
             "harness.devices.Event": time.event,
             "harness.devices.RESERVED_AT_ONCE": RESERVED_AT_ONCE,
             "harness.journal.Journal.now_s": lambda _: (
@@ -398,6 +458,8 @@ class SimulatedRun:
             ),
             "harness.master.gevent": greenlets,
             "harness.master.time": clock,
+            "harness.user.gevent": greenlets,
+            "harness.worker.clock_s": time.now,
             "harness.worker.gevent": greenlets,
             "harness.worker.time": clock,
             "harness.worker.Meter": SimulatedMeter,
@@ -429,12 +491,13 @@ class SimulatedRun:
         self.worker_index_max = 0
         self._users_dispatcher = None
         self.listeners: dict[str, Callable[..., None]] = {}
+        self.greenlet = SimpleNamespace(spawn=self._spawn)
         self.is_alive, self.is_open = True, False
         self.ending: gevent.Greenlet | None = None
         self.start = self._start_users
-        self.handle_message: Callable[..., None] = self._take
-        ended = mock.Mock()
-        self.master = Master(self, IDENTITY, ended)  # type: ignore[arg-type]
+        self.handle_message = self._handle
+        nobody = mock.Mock()
+        self.master = Master(self, IDENTITY, nobody, nobody)  # type: ignore[arg-type]
 
     get_worker_index = MasterRunner.get_worker_index
 
@@ -445,7 +508,8 @@ class SimulatedRun:
         for process in self.processes:
             is_meant = client_id in (None, process.client_id)
             if is_meant and process.is_alive and not process.is_lossy:
-                process.to_worker.append(Message(kind, data, process.client_id).serialize())
+                message = Message(kind, data, process.client_id).serialize()
+                process.to_worker.append(OnItsWay(self.time.now_s, message))
 
     def _start_users(self) -> None:
         for client in self.clients.all:
@@ -454,49 +518,72 @@ class SimulatedRun:
 
     def _send_users(self, client_id: str) -> None:
         if not self.master._is_stopping:  # as the suite's dispatcher has it
+            self.master._on_users({client_id: {"NoticeUser": 1}})
             self.send_message("spawn", vars(self.environment.parsed_options), client_id)
 
     def _take(self, process: Process) -> None:
-        """Take the next message of a worker in, as locust's master does."""
-        message = Message.unserialize(process.to_master.popleft())
-        client_id = process.client_id
+        """Take the next message of a worker in."""
+        message = Message.unserialize(process.to_master.popleft().message)
+        self.handle_message(process.client_id, message)
+        settle()
+
+    def _handle(self, client_id: str, message: Message) -> None:
+        """Do what locust's master does."""
         if message.type == "client_ready":
-            self._connect(process)
+            index = self.get_worker_index(client_id)
+            self.send_message("ack", {"index": index}, client_id)
+            self.clients[client_id] = WorkerNode(client_id)
+            if self.state == STATE_RUNNING:
+                self._send_users(client_id)
+        elif message.type == "heartbeat":
+            node = self.clients.get(client_id)
+            if node is None:
+                return
+            if node.state == STATE_MISSING and self.state == STATE_RUNNING:
+                self._send_users(client_id)
+            node.state = message.data["state"]
+            node.heartbeat = HEARTBEAT_LIVENESS
         elif message.type == "stats":
             data = message.data
             if messages.MEASURED in data:
                 report = messages.unpacked(data[messages.MEASURED], Report)
                 registered = messages.unpacked(data[messages.REGISTERED], Registered)
                 is_new = self.is_open and report.run == self.run_folder.name
-                numbers = registered.numbers if is_new else []
-                has_requests = bool(report.intervals)
-                self.master.heard(client_id, report.run, numbers, has_requests=has_requests)
+                self.master.heard(
+                    *(client_id, report.run, report.number),
+                    registered.numbers if is_new else [],
+                    has_requests=bool(report.intervals),
+                )
+        elif message.type == "quit":
+            self.clients.pop(client_id, None)
+            if not self.clients:
+                self.end()
         else:
             self.listeners[message.type](environment=self.environment, msg=message)
-        settle()
-
-    def _connect(self, process: Process) -> None:
-        process.worker_index = self.get_worker_index(process.client_id)
-        self.environment.events.worker_connect.fire(client_id=process.client_id)
-        self.clients[process.client_id] = WorkerNode(process.client_id)
-        if self.state == STATE_RUNNING:
-            self._send_users(process.client_id)
 
     def _beat(self) -> None:
-        """Let heartbeats through, or miss them."""
+        """Let the heart of each worker beat, its reports come, and what is late arrive."""
         for process in self.processes:
-            node = self.clients.get(process.client_id)
-            if node is None or not self.is_alive:
-                continue
-            if process.is_alive and not process.is_cut:
-                self.heard_s[process.client_id] = self.time.now_s
-                process.last_heartbeat_timestamp = self.time.now_s
-                if node.state == STATE_MISSING and self.state == STATE_RUNNING:
-                    self._send_users(process.client_id)
-                node.state = process.worker_state
-                self.environment.events.heartbeat_sent.fire(client_id=process.client_id)
-            elif self.time.now_s > self.heard_s[process.client_id] + MISSING_AFTER_S:
+            if process.is_alive and not process.is_frozen:
+                process.send_message("heartbeat", {"state": process.worker_state})
+                is_due = self.time.now_s >= process.reported_s + WORKER_REPORT_INTERVAL
+                if is_due and not process.is_stranger:
+                    process.reported_s = self.time.now_s
+                    process.send_stats()
+            late_s = self.time.now_s - LATEST_S
+            for to_master, queue in ((True, process.to_master), (False, process.to_worker)):
+                while queue and queue[0].sent_s <= late_s:
+                    if not self.deliver(process, to_master=to_master):
+                        break
+        if not self.is_alive:
+            return
+        for node in self.clients.all:
+            node.heartbeat -= 1
+            if node.heartbeat < 0:
                 node.state = STATE_MISSING
+        nodes = [*self.clients.all]
+        if nodes and all(node.state == STATE_MISSING for node in nodes):
+            self.end()  # as locust does when the last worker is missing
 
     # What a test does with it.
 
@@ -504,7 +591,9 @@ class SimulatedRun:
         """Let time pass, and hearts beat."""
         while seconds > 0:
             self.time.pass_on(min(STEP_S, seconds))
-            self._beat()
+            if self.time.now_s >= self.beaten_s + HEARTBEAT_INTERVAL:
+                self.beaten_s = self.time.now_s
+                self._beat()
             self.meanwhile()
             settle()
             seconds -= STEP_S
@@ -514,10 +603,18 @@ class SimulatedRun:
         assert 0 <= ahead_s <= CLOCKS_S
         process = Process(self, f"machine_{len(self.processes)}", ahead_s)
         self.processes.append(process)
-        self.heard_s[process.client_id] = self.time.now_s
-        self._connect(process)
-        process.start()
+        process.go(process.start)
         settle()
+        return process
+
+    def join_stranger(self) -> Process:
+        """Let a worker come that says of itself what no worker of this suite says."""
+        process = Process(self, f"stranger_{len(self.processes)}", 0.0)
+        process.is_stranger = True
+        self.processes.append(process)
+        process.send_message("client_ready", ANY_VERSION)
+        if self.random.random() < 0.5:
+            process.send_message(messages.HELLO, {"facts": {"suite": "another one"}})
         return process
 
     def begin(self, key: str, seed: int) -> None:
@@ -537,13 +634,13 @@ class SimulatedRun:
 
     def deliver(self, process: Process, *, to_master: bool) -> bool:
         """Let one message arrive; return whether there was one that could."""
-        if process.is_cut or not process.is_alive:
+        if process.is_cut:
             return False
         if to_master:
             if process.to_master and self.is_alive:
                 self._take(process)
                 return True
-        elif process.to_worker and process.is_idle:
+        elif process.to_worker and process.is_idle and process.is_alive and not process.is_frozen:
             process.take()
             return True
         return False
@@ -555,8 +652,14 @@ class SimulatedRun:
         ):
             pass
 
+    @property
+    def is_ending(self) -> bool:
+        return self.ending is not None or self.state != STATE_RUNNING
+
     def end(self) -> None:
-        """Begin to end the run: the master asks for the last words."""
+        """Begin to end the run, if it goes on: the master asks for the last words."""
+        if self.is_ending:
+            return
         self.ending = self._spawn(self.master.await_last_words, STOP_TIMEOUT_S)
         settle()
 

@@ -18,6 +18,8 @@ class VirtualTime:
 
     def __init__(self) -> None:
         self.now_s = 1000.0
+        self.held: Callable[[], None] = lambda: None
+        """Is called by those that have waited, and may hold them for longer."""
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._count = itertools.count()
 
@@ -35,6 +37,7 @@ class VirtualTime:
         woken = AsyncResult()
         self.call_later(seconds, woken.set)
         woken.get()
+        self.held()
 
     def pass_on(self, seconds: float) -> None:
         """Let time pass: each of those that sleep goes on at its time, and as far as it can."""
@@ -64,7 +67,9 @@ class Event:
         result = AsyncResult()
         self._waiting.append(result)
         self._time.call_later(timeout, lambda: _answer(result, False))
-        return bool(result.get())
+        is_set = bool(result.get())
+        self._time.held()
+        return is_set
 
     def set(self) -> None:
         for result in self._waiting:

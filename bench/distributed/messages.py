@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from harness.messages import DEVICES, MEASURED, REGISTERED, RESERVE, RESERVED
+from harness.messages import DEVICES, MEASURED, REGISTERED, RESERVE, RESERVED, TAKEN
 
 STATS = "stats"
 OWN = f"{MEASURED}."
 LOCUSTS = "locust"
-SHARING = frozenset({RESERVE, RESERVED, DEVICES})
+SHARING = frozenset({RESERVE, RESERVED, DEVICES, TAKEN})
 """Our messages that are about devices; the key `REGISTERED` of reports is so too."""
 
 

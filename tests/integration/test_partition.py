@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from commands import Commands, Finished, wait_until
 from networks import Networks
 from notice_server import NoticeServer
+from parts import puts_after_deletes
 
 from harness import timeseries
 from harness.settings import PROJECT_DIR
@@ -18,8 +20,7 @@ from harness.settings import PROJECT_DIR
 LOCUSTFILE = str(PROJECT_DIR / "tests" / "integration" / "raw_log.py")
 WORKERS = ("one", "two")
 USERS = 40
-SILENCE_S = 60  # locust's: a worker that hears nothing for longer quits
-WAITED_FOR_S = 3  # likewise: a master that hears nothing for longer takes a worker for lost
+FROZEN_AFTER_S = 10
 CLOCK_S = 0.1
 
 Parts = list[subprocess.Popen[str]]
@@ -113,30 +114,37 @@ def check_that_nothing_is_lost(run: Finished, server: NoticeServer, raw: Path) -
     assert server.devices == {}
 
 
-def test_a_break_of_five_seconds_costs_nothing(
-    commands: Commands, networks: Networks, server: NoticeServer
+@pytest.mark.parametrize(
+    "names", [("one",), WORKERS], ids=["of one worker", "of all workers at once"]
+)
+def test_a_break_of_eight_seconds_costs_nothing(
+    commands: Commands, networks: Networks, server: NoticeServer, names: tuple[str, ...]
 ) -> None:
+    """Locust gives a worker up after 4 s, and a run without workers with it."""
     master, workers = start(commands, networks, server, "--run-time=20s")
-    time.sleep(3)
-    networks.cut("one")
-    time.sleep(5)
-    networks.heal("one")
+    time.sleep(2)
+    for name in names:
+        networks.cut(name)
+    time.sleep(8)
+    for name in names:
+        networks.heal(name)
     run = finish(commands, master, workers)
     check_that_nothing_is_lost(run, server, commands.folder)
     assert len(server.ever_registered) == USERS, "no user was there twice"
     assert len(run.summary["steps"]) == 1, "all users were there all the time"
 
 
-def test_a_break_in_the_ramp_up_doubles_no_users_for_good(
+def test_a_break_in_the_ramp_up_doubles_no_users(
     commands: Commands, networks: Networks, server: NoticeServer
 ) -> None:
-    """Locust gives the users of the worker to the other one, and takes them back when it heals."""
+    """The worker has told nothing yet when it begins; the users for it arrive when it ends."""
     master, workers = start(commands, networks, server, "--run-time=24s", "--spawn-rate=3")
     networks.cut("one")
     time.sleep(5)
     networks.heal("one")
     run = finish(commands, master, workers)
     check_that_nothing_is_lost(run, server, commands.folder)
+    assert len(server.ever_registered) == USERS
     *_, last = (row for row in timeseries.read_timeline(run.folder) if row.target_users)
     assert last.users == USERS
 
@@ -144,7 +152,7 @@ def test_a_break_in_the_ramp_up_doubles_no_users_for_good(
 def test_a_worker_that_stays_out_of_reach_is_declared_lost(
     commands: Commands, networks: Networks, server: NoticeServer
 ) -> None:
-    master, (one, two) = start(commands, networks, server, "--run-time=12s")
+    master, (one, two) = start(commands, networks, server, "--run-time=8s")
     time.sleep(3)
     networks.cut("one")
     run = finish(commands, master, [two])
@@ -152,31 +160,42 @@ def test_a_worker_that_stays_out_of_reach_is_declared_lost(
     assert "workers" in broken(run), run.stdout + run.stderr
     assert "lost workers: 1, and with them" in run.stdout
     assert 0 < sum(run.requests.values()) < server.workload
-    wait_until(lambda: one.poll() is not None, "the lost worker ends too", 1.5 * SILENCE_S)
-    commands.finish(one)
-    assert server.devices == {}, "it has cleaned up behind itself"
+    assert commands.finish(one).exit_code == 3, "it has stopped by itself"
+    assert server.devices == {}
+    assert set(puts_after_deletes(server)) == {"DELETE"}
+
+
+def test_a_worker_that_is_cut_off_and_stands_still_as_well_writes_to_nothing_deleted(
+    commands: Commands, networks: Networks, server: NoticeServer
+) -> None:
+    """Its time is up while it stands still; what it reads first when it goes on is old."""
+    master, (one, two) = start(commands, networks, server, "--run-time=12s", "--tags=write")
+    time.sleep(3)
+    networks.cut("one")
+    time.sleep(FROZEN_AFTER_S)
+    one.send_signal(signal.SIGSTOP)
+    wait_until(lambda: server.seen["DELETE", "/accounts/device"], "cleaning up has begun")
+    networks.heal("one")
+    one.send_signal(signal.SIGCONT)
+    run = finish(commands, master, [two])
+    assert commands.finish(one).exit_code == 3
+    assert (run.exit_code, "workers" in broken(run)) == (3, True), run.stdout + run.stderr
+    assert server.devices == {}
+    assert set(puts_after_deletes(server)) == {"DELETE"}
 
 
 @pytest.mark.parametrize("break_s", [1.0, 5.0])
-def test_a_break_over_the_end_of_a_run_costs_nothing_or_is_declared(
+def test_a_break_over_the_end_of_a_run_costs_nothing(
     commands: Commands, networks: Networks, server: NoticeServer, break_s: float
 ) -> None:
-    """The master waits for a worker's last word, until it takes the worker for lost."""
+    """The master waits for a worker's last word, until it can have no users any more."""
     master, workers = start(commands, networks, server, "--run-time=9s")
     time.sleep(8.4)
     networks.cut("one")
     time.sleep(break_s)
     networks.heal("one")
-    run = commands.finish(master)
-    for worker in workers:
-        wait_until(lambda worker=worker: worker.poll() is not None, "it ends", 1.5 * SILENCE_S)
-        commands.finish(worker)
-    if break_s > WAITED_FOR_S and broken(run):
-        assert (run.exit_code, broken(run)) == (3, {"workers"}), run.stdout + run.stderr
-        assert sum(run.requests.values()) <= server.workload
-        assert server.devices == {}
-    else:
-        check_that_nothing_is_lost(run, server, commands.folder)
+    run = finish(commands, master, workers)
+    check_that_nothing_is_lost(run, server, commands.folder)
 
 
 def test_what_a_reset_connection_loses_is_declared(

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from parts import broken_rules
 
+from harness import timeseries
+from harness.admission import HELLO_PATIENCE_S
 from harness.settings import PROJECT_DIR
 
 
@@ -59,16 +61,27 @@ class NoticeUser(locustfile.NoticeUser):
 """
 
 
-def test_a_late_worker_with_other_data_does_not_harm_the_run(parts, notice_server):
+def test_late_workers_that_would_do_something_else_get_no_users(parts, notice_server):
+    """Locust gives some to whoever is ready, and takes them from those that do right."""
+    (parts.commands.folder / "plain.py").write_text(PLAIN)
     parts.worker()
-    master = parts.master(10, 1, "--run-time=12s")
+    master = parts.master(10, 1, f"--run-time={HELLO_PATIENCE_S + 12:g}s")
     parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 50, "the run is under way")
-    refused = parts.end(parts.worker(VARY_DATA="1"))
+    other_data = parts.worker(VARY_DATA="1")
+    stranger = parts.worker(file=parts.commands.folder / "plain.py")
+    refused = parts.end(other_data)
+    parts.end(stranger)
     run = parts.end(master)
     assert refused.exit_code == 2, refused.stderr
     assert "its data is " in refused.stderr
+    assert "is refused: its locustfile is not of this suite" in run.stderr
     assert run.faults == [], run.stdout
-    assert "workers" not in broken_rules(run)
+    assert not {"workers", "reports", "requests"} & {*broken_rules(run)}
+    assert ("GET", "/foreign") not in notice_server.seen
+    assert len(notice_server.ever_registered) == 10, "nobody's users were moved"
+    steady = [row for row in timeseries.read_timeline(run.folder) if row.target_users][3:]
+    assert {row.users for row in steady} == {10}
+    assert sum(run.requests.values()) == notice_server.workload
     assert run.summary["devices"]["left_behind"] == 0
 
 
@@ -94,11 +107,13 @@ def test_a_worker_of_another_suite_altogether_is_not_waited_for(parts, notice_se
 
 
 PLAIN = """
-from locust import HttpUser, task
+from locust import HttpUser, constant, task
 
 
 class NoticeUser(HttpUser):
+    wait_time = constant(0.1)
+
     @task
-    def nothing(self):
-        pass
+    def foreign(self):
+        self.client.get("/foreign")
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 
@@ -9,7 +10,10 @@ from commands import wait_until
 from parts import broken_rules, puts_after_deletes
 
 from harness.ledger import read_left
+from harness.master import GONE_AFTER_S
 from harness.worker import SILENCE_S
+
+OF_LOCUST = re.compile(r"/(INFO|WARNING)/locust")
 
 
 def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts, notice_server):
@@ -32,7 +36,8 @@ def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts
 
 def test_a_worker_killed_in_mid_run_leaves_its_devices_to_the_others(parts, notice_server):
     workers = [parts.worker() for _ in range(3)]
-    master = parts.master(30, 3, "--run-time=14s", "--enable-rebalancing")
+    # Their users go to the others when they surely have stopped.
+    master = parts.master(30, 3, f"--run-time={GONE_AFTER_S + 15:g}s", "--enable-rebalancing")
     everybody = {0, 1, 2}
     parts.wait(
         lambda: all(parts.writes().get(each) == everybody for each in everybody), "they share"
@@ -139,11 +144,13 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
     workers[0].send_signal(signal.SIGCONT)
     woken = parts.end(workers[0])
     assert woken.exit_code == 3
-    (error,) = (line for line in woken.stderr.splitlines() if "INFO" not in line)
-    assert error.startswith(f"error: stood still for more than {SILENCE_S:g} s, ")
+    (error,) = (line for line in woken.stderr.splitlines() if not OF_LOCUST.search(line))
+    assert re.match(r"error: stood still for 1\d s, the run may be over: this worker", error)
     run = parts.end(master)
     assert "workers" in broken_rules(run)
-    assert run.summary["devices"] == {"registered": 40, "deleted": 40, "left_behind": 0}
+    registered = len(notice_server.ever_registered)  # its users' places were taken
+    counts = {"registered": registered, "deleted": registered, "left_behind": 0}
+    assert run.summary["devices"] == counts
     assert notice_server.devices == {}
     assert set(puts_after_deletes(notice_server)) == {"DELETE"}
 
@@ -192,7 +199,7 @@ def test_a_run_alone_that_was_killed_can_be_cleaned_up_after(commands, notice_se
 
 def test_the_same_seed_gives_the_same_ids(commands, notice_server):
     for _ in range(2):
-        options = ("--workers=2", "--users=20", "--spawn-rate=20", "--run-time=2s", "--seed=5")
+        options = ("--workers=2", "--users=20", "--spawn-rate=20", "--run-time=6s", "--seed=5")
         run = commands.harness("run", *options, "--host", notice_server.url)
         assert run.exit_code in (0, 3), run.stderr
         assert notice_server.devices == {}

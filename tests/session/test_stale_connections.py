@@ -110,6 +110,42 @@ def test_a_reset_between_two_requests(
     assert client.session.reconnects == (0 if method == "POST" else 3)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_nothing_is_sent_again_when_the_run_may_be_over_by_then(
+    method: str, serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    """Such as by a process that stood still while it waited for the first answer."""
+
+    def behave(connection: socket.socket, number: int) -> bool:
+        if number == 1:
+            connection.sendall(OK)
+        else:
+            client.session._may_send = lambda: False
+        return number == 1
+
+    server = serve(behave)
+    client = connect(server.url)
+    for number in range(2):
+        act(client, method, number)
+    assert client.problems == [None, "generator: not sent, since the run may be over"]
+    assert len(server.requests) == 2
+    assert client.session.was_sent_again, "the first try may have been answered"
+    client.session._may_send = lambda: True
+    act(client, method, 3)
+    assert client.problems[2] is None
+
+
+def test_a_connection_that_took_too_long_sends_nothing(
+    serve: Callable[..., Server], connect: Callable[..., Client]
+) -> None:
+    server = serve(sends(OK, keeps=True))
+    client = connect(server.url)
+    client.session._may_send = lambda: False
+    act(client, "POST", 1)
+    assert client.problems == ["generator: not sent, since the run may be over"]
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
 @pytest.mark.parametrize("resets", [False, True])
 def test_a_new_connection_closed_without_an_answer_is_a_failure(

@@ -102,6 +102,37 @@ def test_the_worst_clock_is_told_by_its_fastest_report(arrivals: Arrivals) -> No
     assert arrivals.clock_off_s == -1.5
 
 
+@pytest.mark.parametrize("field", ["sent_s", "written_s"])
+def test_a_clock_that_falls_behind_in_mid_run_is_found(arrivals: Arrivals, field: str) -> None:
+    """Suspended, or set back: what was right at first is wrong from then on."""
+    for number in range(1, 21):
+        behind_s = 0.1 if number <= 10 else 7.1
+        arrivals.take("one", report(number, **{field: NOW_S - behind_s}), NOW_S)
+    assert arrivals.clock_off_s == pytest.approx(7.1)
+
+
+def test_reports_that_a_broken_network_held_back_are_no_wrong_clock(arrivals: Arrivals) -> None:
+    for number, way_s in enumerate((0.1, 0.1, 12.6, 9.6, 6.6, 3.6, 0.6, 0.1, 0.1, 0.1), 1):
+        arrivals.take("one", report(number, sent_s=NOW_S - way_s), NOW_S)
+    assert arrivals.clock_off_s == pytest.approx(0.6)
+
+
+def test_a_clock_that_was_ahead_once_is_found(arrivals: Arrivals) -> None:
+    for number in range(1, 21):
+        arrivals.take("one", report(number, sent_s=NOW_S + (3.0 if number == 9 else -0.1)), NOW_S)
+    assert arrivals.clock_off_s == -3.0
+
+
+def test_one_that_is_about_to_have_users_is_awaited(arrivals: Arrivals) -> None:
+    arrivals.begin("one", NOW_S)
+    assert arrivals.lost == 0
+    assert arrivals.complete_until(NOW_S + 12) == int(NOW_S)
+    arrivals.take("one", report(1, NOW_S + 3), NOW_S + 12)
+    assert arrivals.complete_until(NOW_S + 12) == int(NOW_S + 3)
+    arrivals.begin("one", NOW_S)  # given other users
+    assert arrivals.complete_until(NOW_S + 12) == int(NOW_S + 3)
+
+
 def test_the_clock_of_the_writes_has_to_be_right_too(arrivals: Arrivals) -> None:
     arrivals.take("one", report(1, sent_s=NOW_S, written_s=NOW_S - 10), NOW_S)
     assert arrivals.clock_off_s == 10

@@ -81,7 +81,7 @@ def test_processes_of_one_seed_never_make_the_same_id() -> None:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     time = VirtualTime()
-    monkeypatch.setattr(module, "monotonic", time.now)
+    monkeypatch.setattr(module, "clock_s", time.now)
     monkeypatch.setattr(module, "Event", time.event)
     return time
 
@@ -427,22 +427,17 @@ def test_two_runs_of_one_seed_pool_the_same_sample() -> None:
     assert {id_ for id_ in sample(1, 0)} != {id_ for id_ in sample(2, 0)}
 
 
-def test_a_lease_that_was_renewed_in_time_goes_on(time: VirtualTime) -> None:
-    devices = Devices(seed=1)
-    for _ in range(3):
-        assert devices.renew_lease(15)
-        time.now_s += 15
-    assert devices.lease_ends_s == time.now_s
-
-
-def test_a_lease_that_ran_out_is_never_renewed(time: VirtualTime) -> None:
-    devices = Devices(seed=1)
-    devices.renew_lease(15)
-    time.now_s += 15.1
-    for _ in range(2):
-        assert not devices.renew_lease(15)
-        assert devices.lease_ends_s < time.now_s
+def test_a_lease_ends_and_can_be_renewed_until_later_only(time: VirtualTime) -> None:
+    devices = Devices(seed=1, lease_ends_s=time.now_s + 15)
+    for until_s in (time.now_s + 20, time.now_s + 18):
+        devices.renew_lease(until_s)
+    time.now_s += 20
+    assert devices.has_lease()
+    time.now_s += 0.1
+    assert not devices.has_lease()
 
 
 def test_a_process_alone_needs_no_lease(time: VirtualTime) -> None:
-    assert Devices(seed=1).lease_ends_s > time.now_s
+    devices = Devices(seed=1)
+    time.now_s += 1e9
+    assert devices.has_lease()

@@ -7,11 +7,18 @@ from collections.abc import Iterator
 import locust
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerNode
+from locust.runners import (
+    HEARTBEAT_DEAD_INTERNAL,
+    STATE_MISSING,
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    MasterRunner,
+    WorkerNode,
+)
 
 import pytest
 
-from harness.healing import heal_by_heartbeats
+from harness.healing import forget_the_dead, heal_by_heartbeats, wait_longer
 
 ONE, TWO = "host_one", "host_two"
 HEARTBEAT = {"state": STATE_RUNNING, "current_cpu_usage": 1.0}
@@ -82,3 +89,29 @@ def test_between_a_ramp_up_and_its_end_the_next_heartbeat_heals(runner: MasterRu
 def test_what_others_say_is_heard(runner: MasterRunner) -> None:
     runner.handle_message(TWO, Message("spawning_complete", SPAWNED, TWO))
     assert runner.clients[TWO].user_count == 5
+
+
+def test_a_worker_may_be_silent_for_as_long_as_it_is_told(runner: MasterRunner) -> None:
+    wait_longer(runner, 18.0)
+    runner.handle_message(TWO, Message("spawning_complete", SPAWNED, TWO))
+    assert runner.clients[TWO].heartbeat < 18
+    runner.handle_message(TWO, Message("heartbeat", HEARTBEAT, TWO))
+    assert runner.clients[TWO].heartbeat == 18
+    runner.handle_message("new", Message("client_ready", locust.__version__, "new"))
+    assert runner.clients["new"].heartbeat == 18
+    runner.handle_message("unknown", Message("heartbeat", HEARTBEAT, "unknown"))
+    assert "unknown" not in runner.clients
+
+
+def test_the_dead_are_forgotten_before_locust_begins_anew_without_them(
+    runner: MasterRunner,
+) -> None:
+    dispatcher = runner._users_dispatcher
+    runner.clients[ONE].heartbeat = HEARTBEAT_DEAD_INTERNAL + 11
+    forget_the_dead(runner)
+    assert {*runner.clients} == {ONE, TWO}
+    runner.clients[ONE].heartbeat = runner.clients[TWO].heartbeat = HEARTBEAT_DEAD_INTERNAL + 10
+    forget_the_dead(runner)
+    assert {*runner.clients} == {TWO}, "one that is not missing is not dead"
+    assert runner._users_dispatcher is dispatcher
+    assert users(next(dispatcher)) == {TWO: 5}

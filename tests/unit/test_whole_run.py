@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from locust.rpc import Message
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -17,11 +19,11 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from simulated_run import Process, SimulatedRun
+from simulated_run import Process, SimulatedRun, SimulatedUser
 
 from harness.journal import CLOCKS_S
 from harness.ledger import LEDGER, read_left
-from harness.messages import FINISHED, Finished, packed
+from harness.messages import FINISHED, HELLO, REFUSED, Finished, packed
 from harness.runfolder import Audit, DeviceCounts
 from harness.settings import Settings
 from tasks.devices import register, set_keywords
@@ -31,10 +33,29 @@ MOST_WORKERS = 6
 LONGEST_ENDING_S = 60.0
 EARLIEST_END, EARLIEST_CRASH = 6, 20
 ANY = st.integers(0, 1000)
-TASKS = {"register": register, "write": set_keywords}
+
+
+def write_on(user: SimulatedUser) -> None:
+    """Write again and again, as users do."""
+    for _ in range(3):
+        set_keywords(user)
+
+
+TASKS = {"register": register, "write": set_keywords, "write on": write_on}
 ANSWERS = ("right", "again", "lost", "late", "refused")
 DOINGS = (
-    *("register", "register", "write", "write", "write", "right", "right", "right", "right"),
+    *(
+        "register",
+        "register",
+        "write",
+        "write",
+        "write on",
+        "write on",
+        "right",
+        "right",
+        "right",
+        "right",
+    ),
     *("again", "lost", "late", "refused", "up", "up", "up", "down", "down", "down"),
     *("report", "wait"),
 )
@@ -85,7 +106,7 @@ class WholeRun(RuleBasedStateMachine):
     def begin(self) -> None:
         number = next(self.runs)
         self.run.begin(f"run-{number}", seed=number)
-        self.is_open, self.is_ending = True, False
+        self.is_open = True
 
     def teardown(self) -> None:
         try:
@@ -145,7 +166,7 @@ class WholeRun(RuleBasedStateMachine):
 
     def users_go_on(self) -> None:
         """Let those write that do not know yet that the run ends, while others wait for that."""
-        if not self.is_ending:
+        if self.is_open and not self.run.is_ending:
             return
         for process in self.run.processes:
             if process.has_users and self.run.random.random() < 0.5:
@@ -181,10 +202,30 @@ class WholeRun(RuleBasedStateMachine):
         self.run.join(ahead)
         self.work(doings)
 
-    @precondition(lambda self: not any(each.is_cut for each in self.run.processes))
+    @precondition(lambda self: self.run.is_alive and self.steps > EARLIEST_END)
+    @rule(doings=WORK)
+    def join_as_a_stranger(self, doings: Doings) -> None:
+        self.run.join_stranger()
+        self.work(doings)
+
+    @rule(number=ANY, seconds=st.sampled_from([0.0, 4.0, 9.0, 16.0]), doings=WORK)
+    def freeze(self, number: int, seconds: float, doings: Doings) -> None:
+        """Let a worker stand still for a while, or for as long as it stays so."""
+        if process := self.process(number, lambda each: each.is_alive and not each.is_frozen):
+            process.freeze()
+        self.run.pass_on(seconds)
+        self.work(doings)
+
+    @precondition(lambda self: any(each.is_frozen for each in self.run.processes))
+    @rule(doings=WORK, messages_first=st.booleans())
+    def thaw(self, doings: Doings, messages_first: bool) -> None:
+        for process in self.run.processes:
+            process.thaw(messages_first=messages_first)
+        self.work(doings)
+
     @rule(
         number=ANY,
-        seconds=st.sampled_from([0.0, 2.0, 6.0]),
+        seconds=st.sampled_from([0.0, 2.0, 6.0, 11.0]),
         is_lossy=st.booleans(),
         doings=WORK,
     )
@@ -224,7 +265,6 @@ class WholeRun(RuleBasedStateMachine):
     @rule(doings=WORK)
     def end(self, doings: Doings) -> None:
         self.work(doings)
-        self.is_ending = True
         self.run.end()
 
     @precondition(lambda self: self.run.ending is not None and self.run.is_alive)
@@ -272,7 +312,7 @@ class WholeRun(RuleBasedStateMachine):
     def crash_the_master(self, doings: Doings) -> None:
         self.work(doings)
         self.run.crash()
-        self.is_open, self.is_ending = False, True
+        self.is_open = False
 
     @rule(is_away=st.booleans())
     def the_server_goes_away_or_comes_back(self, is_away: bool) -> None:
@@ -286,6 +326,13 @@ class WholeRun(RuleBasedStateMachine):
         if self.run is not None:
             self.steps += 1
             assert self.run.server.wrongs == []
+
+    @invariant()
+    def nobody_else_has_users(self) -> None:
+        for process in self.run.processes if self.run is not None else ():
+            if process.is_stranger:
+                kinds = {Message.unserialize(each.message).type for each in process.to_worker}
+                assert kinds <= {"ack", "heartbeat", REFUSED, HELLO, "quit"}
 
     @invariant()
     def pools_hold_what_is_registered_and_no_more_than_they_may(self) -> None:
@@ -367,6 +414,63 @@ def test_a_worker_that_is_back_takes_part_before_it_says_what_it_does(run: Simul
     assert run.server.wrongs == []
     assert counts == DeviceCounts(registered=1, deleted=1, left_behind=0)
     assert audit is None
+    assert run.master.last_words()[2] == 1
+
+
+@pytest.mark.parametrize("messages_first", [False, True])
+def test_what_was_cut_off_and_stood_still_writes_to_nothing_deleted(
+    run: SimulatedRun, messages_first: bool
+) -> None:
+    """What it reads first was said long ago, and a user of it is about to go on."""
+    process = run.join()
+    run.deliver_all()
+    run.begin("run-1", seed=1)
+    run.deliver_all()
+    process.act(register)
+    run.deliver_all()
+    run.server.answer(run.server.under_way[0], "right")
+    process.send_stats()
+    run.deliver(process, to_master=True)
+    process.is_cut = process.is_lossy = True  # but the answer to that report is on its way
+    run.pass_on(10.0)
+    process.act(write_on)
+    process.freeze()
+    run.server.answer(run.server.under_way[0], "right")
+    run.end()
+    while not run.ending.ready():
+        run.pass_on(0.5)
+    counts, _ = run.conclude()
+    assert counts == DeviceCounts(registered=1, deleted=1, left_behind=0)
+    process.is_cut = process.is_lossy = False
+    process.thaw(messages_first=messages_first)
+    run.pass_on(2.0)
+    assert run.server.wrongs == []
+    assert run.server.writes == 1
+
+
+def test_a_worker_that_does_not_finish_in_time_writes_to_nothing_deleted(
+    run: SimulatedRun,
+) -> None:
+    """It is there, and goes on: until it is told no more that it may."""
+    process = run.join()
+    run.deliver_all()
+    run.begin("run-1", seed=1)
+    run.deliver_all()
+    process.act(register)
+    run.deliver_all()
+    run.server.answer(run.server.under_way[0], "right")
+    process.stop = lambda: run.time.sleep(1e6)  # type: ignore[method-assign]
+
+    def write() -> None:
+        process.act(set_keywords)
+        for sent in [*run.server.under_way]:
+            run.server.answer(sent, "right")
+
+    run.meanwhile = write
+    counts, _ = ended(run)
+    assert counts == DeviceCounts(registered=1, deleted=1, left_behind=0)
+    assert run.server.wrongs == []
+    assert run.server.writes > 20
     assert run.master.last_words()[2] == 1
 
 
