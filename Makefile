@@ -9,10 +9,9 @@ REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
 
 # What gets a pytest of its own: a file that starts real processes, a folder of other tests.
 # The longest come first, so that none of them goes on alone at the end.
-LONG = $(patsubst %, tests/integration/test_%.py, partition shared_pool compare distributed)
-SUITE = $(filter-out $(EXCEPT), $(LONG) \
-	$(filter-out $(LONG), $(wildcard tests/integration/test_*.py tests/browser/test_*.py))) \
-	tests/unit tests/session tests/tasks
+LONG = $(patsubst %, tests/integration/test_%.py, partition shared_pool compare) tests/unit
+SUITE = $(filter-out $(EXCEPT), $(LONG) $(filter-out $(LONG), tests/unit tests/session tests/tasks \
+	$(wildcard tests/integration/test_*.py tests/browser/test_*.py)))
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # What a variable that was given adds to the command line.

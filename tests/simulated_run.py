@@ -77,12 +77,14 @@ class Sent:
         fields: of its body.
         answer: gets whether the right one came.
         again: is called when the client sent it twice without knowing what came of the first.
+        sent_s: when; its client waits for the answer timeout, and the server works no longer.
     """
 
     method: str
     fields: dict[str, object]
     answer: AsyncResult
     again: Callable[[], None]
+    sent_s: float
 
 
 @dataclass
@@ -177,6 +179,13 @@ class Server:
             sent.answer.set(is_right and how != "lost")
         settle()
 
+    def time_out(self, before_s: float) -> None:
+        """Let go of what was sent before: nobody waits for it, or works on it, any more."""
+        for sent in [*self.under_way]:
+            if sent.sent_s < before_s:
+                self.answer(sent, "late")
+        self.overdue = [sent for sent in self.overdue if sent.sent_s >= before_s]
+
 
 def hold() -> None:
     """Hold whoever belongs to a process that stands still, until it does not."""
@@ -188,14 +197,15 @@ def hold() -> None:
 class Sender:
     """A user's client."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server, now: Callable[[], float]) -> None:
+        self.server, self.now = server, now
         self.was_sent_again = False
 
     def send(self, request: Request) -> bool:
         fields = msgspec.json.decode(request.body or b"")
         self.was_sent_again = False
-        sent = Sent(request.endpoint.method, fields, AsyncResult(), self._was_sent_again)
+        now_s = self.now()
+        sent = Sent(request.endpoint.method, fields, AsyncResult(), self._was_sent_again, now_s)
         self.server.take(sent)
         try:
             is_right = bool(sent.answer.get())
@@ -217,7 +227,7 @@ class SimulatedUser:
 
     def __init__(self, process: Process, words: Iterable[str]) -> None:
         self.process = process
-        self.sender = Sender(process.run.server)
+        self.sender = Sender(process.run.server, process.run.time.now)
         self.random = process.run.random
         keywords = SimpleNamespace(draw=lambda random: (next(iter(words)),))
         vocabulary = SimpleNamespace(keywords=keywords)
@@ -595,6 +605,7 @@ class SimulatedRun:
                 self.beaten_s = self.time.now_s
                 self._beat()
             self.meanwhile()
+            self.server.time_out(self.time.now_s - self.settings.answer_timeout_s)
             settle()
             seconds -= STEP_S
 
@@ -696,7 +707,8 @@ class SimulatedRun:
         for sent in server.overdue:
             sent.answer.set(False)
             if random.random() < 0.7:
-                delay_s = random.random() * self.settings.answer_timeout_s
+                latest_s = sent.sent_s + self.settings.answer_timeout_s
+                delay_s = random.random() * max(0.0, latest_s - self.time.now_s)
                 self.time.call_later(delay_s, lambda sent=sent: server.do(sent))
         server.overdue.clear()
 

@@ -378,6 +378,16 @@ def run(tmp_path: Path) -> Iterator[SimulatedRun]:
     run.close()
 
 
+def with_a_device(run: SimulatedRun, process: Process) -> None:
+    """Begin a run in which a process has registered a device."""
+    run.deliver_all()
+    run.begin("run-1", seed=1)
+    run.deliver_all()
+    process.act(register)
+    run.deliver_all()
+    run.server.answer(run.server.under_way[0], "right")
+
+
 def test_a_worker_that_is_back_takes_part_before_it_says_what_it_does(run: SimulatedRun) -> None:
     """Missing at the start, given users by locust when its heart beats again, and cut off anew.
 
@@ -423,12 +433,7 @@ def test_what_was_cut_off_and_stood_still_writes_to_nothing_deleted(
 ) -> None:
     """What it reads first was said long ago, and a user of it is about to go on."""
     process = run.join()
-    run.deliver_all()
-    run.begin("run-1", seed=1)
-    run.deliver_all()
-    process.act(register)
-    run.deliver_all()
-    run.server.answer(run.server.under_way[0], "right")
+    with_a_device(run, process)
     process.send_stats()
     run.deliver(process, to_master=True)
     process.is_cut = process.is_lossy = True  # but the answer to that report is on its way
@@ -453,12 +458,7 @@ def test_a_worker_that_does_not_finish_in_time_writes_to_nothing_deleted(
 ) -> None:
     """It is there, and goes on: until it is told no more that it may."""
     process = run.join()
-    run.deliver_all()
-    run.begin("run-1", seed=1)
-    run.deliver_all()
-    process.act(register)
-    run.deliver_all()
-    run.server.answer(run.server.under_way[0], "right")
+    with_a_device(run, process)
     process.stop = lambda: run.time.sleep(1e6)  # type: ignore[method-assign]
 
     def write() -> None:
@@ -478,12 +478,7 @@ def test_a_dropped_last_write_is_found_in_a_run_of_several_processes(run: Simula
     """Each of them writes to the device of one; the last of all is not done."""
     for ahead_s in (0.0, 1.0, CLOCKS_S):
         run.join(ahead_s)
-    run.deliver_all()
-    run.begin("run-1", seed=1)
-    run.deliver_all()
-    run.processes[0].act(register)
-    run.deliver_all()
-    run.server.answer(run.server.under_way[0], "right")
+    with_a_device(run, run.processes[0])
     for process in run.processes:
         process.send_stats()
     run.deliver_all()
@@ -566,12 +561,7 @@ def test_a_worker_that_is_lost_with_what_it_wrote_makes_nobody_a_liar(run: Simul
     """It had registered no device, so the ledger does not know of it."""
     run.join()
     lost = run.join()
-    run.deliver_all()
-    run.begin("run-1", seed=1)
-    run.deliver_all()
-    run.processes[0].act(register)
-    run.deliver_all()
-    run.server.answer(run.server.under_way[0], "right")
+    with_a_device(run, run.processes[0])
     for process in run.processes:
         process.send_stats()
     run.deliver_all()
