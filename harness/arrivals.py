@@ -17,7 +17,7 @@ LONGEST_WAIT_S = 30.0
 """A second waits no longer for a worker that is silent, and may be gone for good.
 
 What a broken network held back is there within twice the time that it was broken: so long TCP may
-wait before it sends again. A worker that cannot reach its master for longer than 15 s is as good
+wait before it sends again. A worker that cannot reach its master for longer than 20 s is as good
 as lost.
 """
 

@@ -23,8 +23,11 @@ from harness.meter import Meter
 from harness.runfolder import ConnectionCounts
 from harness.settings import Settings
 
-SILENCE_S = 15.0
-"""A worker stops when its master took no report of the last so many seconds: it may be alone."""
+SILENCE_S = 20.0
+"""A worker stops when its master took no report of the last so many seconds: it may be alone.
+
+A network that is broken for 5 s lets nothing through for up to 11 s, and there is a report in 3 s.
+"""
 WATCH_S = 0.5
 STOOD_STILL_S = 2.0
 LEARNT_AT_ONCE = 500

@@ -20,7 +20,7 @@ from harness.settings import PROJECT_DIR
 LOCUSTFILE = str(PROJECT_DIR / "tests" / "integration" / "raw_log.py")
 WORKERS = ("one", "two")
 USERS = 40
-FROZEN_AFTER_S = 10
+FROZEN_AFTER_S = 12
 CLOCK_S = 0.1
 
 Parts = list[subprocess.Popen[str]]

@@ -145,7 +145,7 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
     woken = parts.end(workers[0])
     assert woken.exit_code == 3
     (error,) = (line for line in woken.stderr.splitlines() if not OF_LOCUST.search(line))
-    assert re.match(r"error: stood still for 1\d s, the run may be over: this worker", error)
+    assert re.match(r"error: stood still for 2\d s, the run may be over: this worker", error)
     run = parts.end(master)
     assert "workers" in broken_rules(run)
     registered = len(notice_server.ever_registered)  # its users' places were taken

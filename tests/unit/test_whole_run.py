@@ -208,7 +208,7 @@ class WholeRun(RuleBasedStateMachine):
         self.run.join_stranger()
         self.work(doings)
 
-    @rule(number=ANY, seconds=st.sampled_from([0.0, 4.0, 9.0, 16.0]), doings=WORK)
+    @rule(number=ANY, seconds=st.sampled_from([0.0, 5.0, 12.0, 21.0]), doings=WORK)
     def freeze(self, number: int, seconds: float, doings: Doings) -> None:
         """Let a worker stand still for a while, or for as long as it stays so."""
         if process := self.process(number, lambda each: each.is_alive and not each.is_frozen):
@@ -225,7 +225,7 @@ class WholeRun(RuleBasedStateMachine):
 
     @rule(
         number=ANY,
-        seconds=st.sampled_from([0.0, 2.0, 6.0, 11.0]),
+        seconds=st.sampled_from([0.0, 2.0, 6.0, 14.0]),
         is_lossy=st.booleans(),
         doings=WORK,
     )
