@@ -9,7 +9,8 @@ REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
 
 # What gets a pytest of its own: a file that starts real processes, a folder of other tests.
 # The longest come first, so that none of them goes on alone at the end.
-LONG = $(patsubst %, tests/integration/test_%.py, partition shared_pool compare) tests/unit
+LONG = $(patsubst %, tests/integration/test_%.py, shared_pool partition verdicts compare) \
+	tests/unit $(patsubst %, tests/integration/test_%.py, distributed headless)
 SUITE = $(filter-out $(EXCEPT), $(LONG) $(filter-out $(LONG), tests/unit tests/session tests/tasks \
 	$(wildcard tests/integration/test_*.py tests/browser/test_*.py)))
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)

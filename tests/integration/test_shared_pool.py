@@ -37,7 +37,7 @@ def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts
 def test_a_worker_killed_in_mid_run_leaves_its_devices_to_the_others(parts, notice_server):
     workers = [parts.worker() for _ in range(3)]
     # Their users go to the others when they surely have stopped.
-    master = parts.master(30, 3, f"--run-time={GONE_AFTER_S + 15:g}s", "--enable-rebalancing")
+    master = parts.master(30, 3, f"--run-time={GONE_AFTER_S + 12:g}s", "--enable-rebalancing")
     everybody = {0, 1, 2}
     parts.wait(
         lambda: all(parts.writes().get(each) == everybody for each in everybody), "they share"
@@ -136,7 +136,7 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
     parts, notice_server
 ):
     workers = [parts.worker() for _ in range(2)]
-    master = parts.master(40, 2, f"--run-time={SILENCE_S + 15:g}s")
+    master = parts.master(40, 2, f"--run-time={SILENCE_S + 10:g}s")
     parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
