@@ -43,28 +43,27 @@ def run_writers(
 
 
 def test_one_write_in_a_thousand_that_is_lost_behind_a_200_is_found(commands, notice_server):
-    """Of 3 000 devices with three fields about nine end with a write that was lost."""
+    """Of 4 000 devices with three fields about twelve end with a write that was lost."""
     notice_server.drop_every = 1000
     run = run_writers(
         commands,
         notice_server.url,
-        *("--users=3000", "--spawn-rate=1500", "--run-time=14s"),
-        **{"AUDIT_SAMPLE": "3000", "CLEANUP_PER_S": "5000"},
+        *("--users=4000", "--spawn-rate=2000", "--run-time=16s"),
+        **{"AUDIT_SAMPLE": "4000", "CLEANUP_PER_S": "5000"},
     )
     audit = run.summary["audit"]
     assert notice_server.dropped
     assert audit["wrong_values"] > 0, (audit, len(notice_server.dropped))
     assert audit["wrong_values"] <= len(notice_server.dropped)
     assert audit["lost_devices"] == 0
-    assert audit["devices"] - audit["unread"] > 2500, "nearly all could register and be read back"
+    assert audit["devices"] - audit["unread"] > 3000, "nearly all could register and be read back"
     lost = {(id_, field) for id_, changes in notice_server.dropped for field in changes}
     for example in audit["examples"]:
         field, id_ = re.fullmatch(r"(\w+) of (\w+) is .*, not .*", example).groups()
         assert (id_, field) in lost, "it was dropped at some time"
     assert run.exit_code != 0
-    assert re.search(
-        r"- lost writes: 0 of 4 000 devices and \d+ of 12 000 values read", run.stdout
-    )
+    told = rf"{audit['wrong_values']} of \d+ \d+ values read"
+    assert re.search(rf"- lost writes: 0 of [34] \d+ devices and {told}", run.stdout)
     assert notice_server.devices == {}
 
 
