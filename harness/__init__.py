@@ -1,14 +1,15 @@
 """The machinery of the load test: it carries the requests and writes down what a run learned.
 
-Nine floors, each importing only from those below it:
+Ten floors, each importing only from those below it:
 
-* ground: `contract`, `settings`, `runfolder`, `histograms`, `wire`, `processes`,
+* ground: `contract`, `parsing`, `formatting`, `atomic`, `histograms`, `wire`, `processes`,
   `tomlfile`, `ledger`, `journal`
+* next: `settings`, `runfolder`, `timeseries`, `workload`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
-  `stopping`, `healing`, `objectives`, `deployments`, `terminal`, `shapes`, `timeseries`
+  `stopping`, `healing`, `objectives`, `deployments`, `shapes`
 * second: `session`, `clients`, `figures`, `health`, `statistics`, `drawing`, `messages`,
-  `identity`, `arrivals`
-* third: `user`, `errands`, `meter`, `verdict`, `standing`, `gate`
+  `identity`, `arrivals`, `rows`
+* third: `user`, `errands`, `meter`, `verdict`, `standing`, `gate`, `terminal`
 * fourth: `result`, `audit`, `worker`, `admission`
 * fifth: `recorder`, `report`, `cleanup`, `master`
 * sixth: `live`, `compare`, `after_run`

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from harness import ConfigurationError, deployments, processes, runfolder
 from harness.compare import options as experiment_options
 from harness.compare.files import PLAN
 from harness.guard import check_host
+from harness.parsing import RUN_TIME_S, SPAWN_RATE, USERS, argument, whole
 from harness.settings import PROJECT_DIR, Settings, load, redacted
 from harness.two_runs import options as two_runs_options
 
@@ -33,7 +33,6 @@ LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 DEFAULT_CONFIG = PROJECT_DIR / "conf" / "locust.conf"
 POLL_S = 0.1
 MAX_WORKERS = 256
-DURATION = re.compile(r"\d+|(?=\d)(\d+h)?(\d+m)?(\d+s)?")
 KNOWN_EXITS = (0, 1, 2, 3)
 
 
@@ -83,12 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, ui):
         command.add_argument("--host", help="server to test (default: HOST, or one of our own)")
         command.add_argument("--profile", help="one of conf/profiles/")
-        command.add_argument("--users", type=_users, help="peak number of users")
-        command.add_argument("--spawn-rate", type=_rate, help="users started a second")
+        command.add_argument("--users", type=argument(USERS), help="peak number of users")
         command.add_argument(
-            "--run-time", type=_duration, help="duration such as 30s, 5m or 1h30m"
+            "--spawn-rate", type=argument(SPAWN_RATE), help="users started a second"
         )
-        command.add_argument("--workers", type=_workers, help="run master and so many workers")
+        command.add_argument(
+            "--run-time", type=argument(RUN_TIME_S), help="duration such as 30s, 5m or 1h30m"
+        )
+        command.add_argument(
+            "--workers",
+            type=argument(whole(1, MAX_WORKERS)),
+            help="run master and so many workers",
+        )
         command.add_argument(
             "--enable-rebalancing",
             action="store_true",
@@ -117,34 +122,6 @@ class _OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
         self.exit(2, f"error: {message}\n")
-
-
-def _users(text: str) -> str:
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: write a whole number, 1 or more")
-    return text
-
-
-def _workers(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MAX_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text}: write a whole number, 1 to {MAX_WORKERS}")
-    return int(text)
-
-
-def _rate(text: str) -> str:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text}: write users per second, more than 0")
-    return text
-
-
-def _duration(text: str) -> str:
-    if not DURATION.fullmatch(text) or not any(digit in text for digit in "123456789"):
-        raise argparse.ArgumentTypeError(f"{text}: write a duration such as 30s, 5m or 1h30m")
-    return text
 
 
 def _report(folder: Path) -> int:

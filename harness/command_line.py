@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import socket
 from argparse import Namespace
-from collections.abc import Iterable
 
-from locust import User
 from locust.argument_parser import LocustArgumentParser
 
 from harness import ConfigurationError
+from harness.parsing import RUN_TIME_S, SEED, SPAWN_RATE, USERS
 from harness.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -46,32 +45,17 @@ def check_numbers(options: Namespace) -> None:
     Raises:
         ConfigurationError: there is one.
     """
-    wrong = None
-    if options.num_users is not None and options.num_users < 1:
-        wrong = f"--users {options.num_users}: write a whole number, 1 or more"
-    elif options.spawn_rate is not None and not 0 < options.spawn_rate < float("inf"):
-        wrong = f"--spawn-rate {options.spawn_rate}: write users per second, more than 0"
-    elif options.run_time is not None and options.run_time <= 0:
-        wrong = f"--run-time {options.run_time}: write a duration such as 30s, 5m or 1h30m"
-    elif options.seed is not None and options.seed < 0:
-        wrong = f"--seed {options.seed}: write a whole number, 0 or more"
-    if wrong:
-        raise ConfigurationError(wrong)
-
-
-def check_tags(options: Namespace, user_classes: Iterable[type[User]]) -> None:
-    """Refuse a tag that no task has.
-
-    Raises:
-        ConfigurationError: there is one.
-    """
-    tasks = [task for user in user_classes for task in user.tasks]
-    known = {tag for task in tasks for tag in getattr(task, "locust_tag_set", ())}
-    unknown = {*(options.tags or ()), *(options.exclude_tags or ())} - known
-    if unknown:
-        raise ConfigurationError(
-            f"unknown tags: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
-        )
+    for option, value, parse in (
+        ("--users", options.num_users, USERS),
+        ("--spawn-rate", options.spawn_rate, SPAWN_RATE),
+        ("--run-time", options.run_time, RUN_TIME_S),
+        ("--seed", options.seed, SEED),
+    ):
+        try:
+            if value is not None:
+                parse(str(value))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{option} {value}: {error}") from None
 
 
 def check_port_is_free(what: str, host: str, port: int, option: str) -> None:

@@ -49,12 +49,12 @@ PLACE = re.compile(r"\{(\w*)\}")
 PLACES = ("address", "port", "python", "tmp")
 
 
-class Deployment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Deployment(Struct, frozen=True, kw_only=True):
     """A table of `conf/deployments.toml`; the file says what its keys mean."""
 
-    name: str
+    name: str = ""
     title: str = ""
-    command: list[str]
+    command: list[str] = []
     health: str = "/healthz"
     folder: str = "target"
     environment: dict[str, str] = {}
@@ -88,27 +88,19 @@ def _deployment(text: str, file: str, name: str, table: Any) -> Deployment:
         raise wrong(f"{name!r} stands outside of a table; begin one with [name]")
     if not NAME.fullmatch(name):
         raise wrong(f"[{name!r}] cannot name a folder; use letters, digits, '.', '_' and '-'")
-    for key, value in table.items():
-        if key not in KEYS:
-            raise wrong(f"unknown key {key!r}; {tomlfile.hint(key, KEYS)}", key)
-        try:
-            msgspec.convert({"name": name, "command": [], key: value}, Deployment)
-        except msgspec.ValidationError as error:
-            raise wrong(f"{key} is wrong: {error}", key) from None
-        for place in PLACE.findall(_joined(value)) if key in ("command", "nginx") else ():
+    tomlfile.check_keys(text, file, table, KEYS, name)
+    found = tomlfile.struct(text, file, table, Deployment, name)
+    for key, value in (("command", " ".join(found.command)), ("nginx", found.nginx or "")):
+        for place in PLACE.findall(value):
             if place not in PLACES:
                 raise wrong(f"unknown {{{place}}}; {tomlfile.hint(place, PLACES)}", key)
-    if not table.get("command"):
+    if not found.command:
         raise wrong('there is no command; write command = ["program", "argument"]')
-    if not (PROJECT_DIR / table.get("folder", "target")).is_dir():
-        raise wrong(f"there is no folder {table['folder']}", "folder")
-    if not table.get("health", "/").startswith("/"):
-        raise wrong(f"health = {table['health']!r}: write a path, such as /healthz", "health")
-    return Deployment(**{"title": name, **table, "name": name})
-
-
-def _joined(value: str | list[str]) -> str:
-    return value if isinstance(value, str) else " ".join(value)
+    if not (PROJECT_DIR / found.folder).is_dir():
+        raise wrong(f"there is no folder {found.folder}", "folder")
+    if not found.health.startswith("/"):
+        raise wrong(f"health = {found.health!r}: write a path, such as /healthz", "health")
+    return msgspec.structs.replace(found, name=name, title=found.title or name)
 
 
 class Server:
@@ -186,7 +178,9 @@ class Server:
         address = f"127.0.0.1:{port}"
         self.url = f"http://{address}"
         places = {
-            **{"python": sys.executable, "address": address, "port": str(port)},
+            "python": sys.executable,
+            "address": address,
+            "port": str(port),
             "tmp": str(self._tmp),
         }
         environment = _target_environment(database, self._alarm_fields) | deployment.environment
@@ -256,7 +250,8 @@ def _nginx_command(upstream: str, places: Mapping[str, str]) -> list[str]:
     tmp = places["tmp"]
     template = Template(NGINX_TEMPLATE.read_text(encoding="utf-8"))
     values = {
-        **{"NGINX_LISTEN": places["address"], "NGINX_DIR": tmp},
+        "NGINX_LISTEN": places["address"],
+        "NGINX_DIR": tmp,
         "NGINX_UPSTREAM": _filled(upstream, places),
     }
     path = Path(tmp) / "nginx.conf"

@@ -273,16 +273,11 @@ def _generator(health: Sequence[tuple[float, float]], saturation: Saturation) ->
             cpu_percent > saturation.cpu_percent or lag_ms > saturation.lag_ms
             for cpu_percent, lag_ms in health
         ),
-        cpu_percent_p50=_nearest_rank(cpu_percents, 0.50),
-        cpu_percent_max=_nearest_rank(cpu_percents, 1.0),
-        lag_p99_ms=_nearest_rank(lags_ms, 0.99),
-        lag_max_ms=_nearest_rank(lags_ms, 1.0),
+        cpu_percent_p50=histograms.nearest_rank(cpu_percents, 0.50),
+        cpu_percent_max=histograms.nearest_rank(cpu_percents, 1.0),
+        lag_p99_ms=histograms.nearest_rank(lags_ms, 0.99),
+        lag_max_ms=histograms.nearest_rank(lags_ms, 1.0),
     )
-
-
-def _nearest_rank(ordered: Sequence[float], share: float) -> float | None:
-    """Return the least value that this share of them does not exceed."""
-    return ordered[histograms.rank(share, len(ordered)) - 1] if ordered else None
 
 
 def _figures(histogram: HdrHistogram, failures: int, seconds: float) -> Figures:

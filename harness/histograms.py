@@ -60,6 +60,11 @@ def rank(share: float, total: int) -> int:
     return max(math.ceil(round(share * total, 6)), 1)
 
 
+def nearest_rank(ordered: Sequence[float], share: float) -> float | None:
+    """Return the least of some ordered values that this share of them does not exceed."""
+    return ordered[rank(share, len(ordered)) - 1] if ordered else None
+
+
 def percentiles_ms(
     histogram: HdrHistogram, shares: Sequence[float]
 ) -> tuple[float, ...] | tuple[None, ...]:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from locust import User
 
 from msgspec import Struct
 
 from harness import __version__, data, runfolder
 from harness.settings import PROJECT_DIR, Settings
+from harness.workload import defined_users
 
 SHOWN = 8
 KNOWN_PACKAGES = ("locust", "harness", "tasks")
 """Locust has a version, and the code of the others is hashed as a whole."""
 WORKLOAD_SETTINGS = (
-    *("http_client", "vary_data", "alarm_fields", "accept_gzip"),
-    *("connect_timeout_s", "answer_timeout_s", "device_pool_limit", "audit_sample"),
+    "http_client",
+    "vary_data",
+    "alarm_fields",
+    "accept_gzip",
+    "connect_timeout_s",
+    "answer_timeout_s",
+    "device_pool_limit",
+    "audit_sample",
 )
 
 
@@ -60,19 +63,6 @@ def own(settings: Settings, mix: str) -> Identity:
     return Identity(facts)
 
 
-def task_mix() -> str:
-    """Return all users that were defined, with their tasks, as one text.
-
-    To be asked for at once: locust takes tasks out of these classes when a run has tags, and a
-    worker that comes late may be given its run before it is told `init`.
-    """
-    mixes = (
-        f"{user.__name__}({', '.join(f'{task} {count}' for task, count in _weights(user))})"
-        for user in _defined(User)
-    )
-    return "; ".join(sorted(mixes))
-
-
 def _code() -> str:
     folders = (PROJECT_DIR / "harness", PROJECT_DIR / "tasks")
     paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
@@ -85,7 +75,7 @@ def _users_code() -> str:
 
     Their names do not count: a worker may get its locustfile from the master, as another file.
     """
-    modules = {each.__module__ for user in _defined(User) for each in user.__mro__}
+    modules = {each.__module__ for user in defined_users() for each in user.__mro__}
     files = (
         getattr(sys.modules.get(module), "__file__", None)
         for module in modules
@@ -110,15 +100,3 @@ def _data(settings: Settings) -> str:
         return "the seed's words (VARY_DATA=0)"
     found = runfolder.data_hash(data.files_in(settings.data_dir))[:SHOWN]
     return f"{found} (VARY_DATA=1)"
-
-
-def _defined(user_class: type[User]) -> Iterator[type[User]]:
-    for each in user_class.__subclasses__():
-        if not each.abstract:
-            yield each
-        yield from _defined(each)
-
-
-def _weights(user: type[User]) -> list[tuple[str, int]]:
-    tasks: list[Any] = user.tasks
-    return sorted(Counter(task.__name__ for task in tasks).items())

@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ from harness import (
     runfolder,
     stopping,
     terminal,
+    workload,
 )
 from harness.data import SEED_VOCABULARY, Vocabulary, load_vocabulary, with_generated_searches
 from harness.devices import Devices
@@ -107,7 +107,7 @@ class Lifecycle:
     @gate.configuring
     def on_command_line(self, parser: LocustArgumentParser, **_: object) -> None:
         """Add the suite's options; keep locust's ports on this machine unless told otherwise."""
-        self.task_mix = self.task_mix or identity.task_mix()
+        self.task_mix = self.task_mix or workload.task_mix()
         command_line.add(parser, self.settings)
         self.master_port.check_when_parsed(parser)
 
@@ -131,7 +131,7 @@ class Lifecycle:
             stopping.interrupt_between_turns(signal.SIGTERM)
         self.wanted = objectives.load(self.settings.slo_file)
         command_line.check_numbers(options)
-        command_line.check_tags(options, environment.user_classes)
+        workload.check_tags(options, environment.user_classes)
         if options.run_id is not None:
             runfolder.checked_run_id(options.run_id)
         self.asked_seed, self.asked_run_id = options.seed, options.run_id
@@ -375,8 +375,7 @@ def _connections(environment: Environment) -> ConnectionCounts:
         origins = shared_in(environment).origins.values()
     except KeyError:  # stopped before it was started
         return ConnectionCounts()
-    made = (ConnectionCounts(**asdict(origin.connecting)) for origin in origins)
-    return sum(made, ConnectionCounts())
+    return sum((origin.connections for origin in origins), ConnectionCounts())
 
 
 def _send_locusts_tables_to_the_log() -> None:

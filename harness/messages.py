@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import msgspec
+from hdrh.histogram import HdrHistogram
 from msgspec import Struct
 
+from harness import histograms
 from harness.devices import Handover
 from harness.ledger import Ranges
 from harness.runfolder import ConnectionCounts
@@ -82,7 +84,7 @@ class Finished(Struct, frozen=True):
     run: str = ""
     reports: int = 0
     devices: Handover | None = None
-    connections: ConnectionCounts = ConnectionCounts()
+    connections: ConnectionCounts = msgspec.field(default_factory=ConnectionCounts)
     gave_up: bool = False
 
 
@@ -91,7 +93,11 @@ T = TypeVar("T")
 
 def packed(message: Struct) -> dict[str, Any]:
     """Return what locust can send."""
-    content: dict[str, Any] = msgspec.to_builtins(message, builtin_types=(bytes,))
+    content: dict[str, Any] = msgspec.to_builtins(
+        message,
+        builtin_types=(bytes,),
+        enc_hook=HdrHistogram.encode,
+    )
     return content
 
 
@@ -101,4 +107,4 @@ def unpacked(content: Any, kind: type[T]) -> T:
     Raises:
         msgspec.ValidationError: it was something else.
     """
-    return msgspec.convert(content, kind)
+    return msgspec.convert(content, kind, dec_hook=lambda _, encoded: histograms.decoded(encoded))

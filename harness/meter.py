@@ -156,9 +156,9 @@ class Meter:
 
     def _condense(self) -> None:
         times = self._over.popleft()
-        failed = None if times.failed_ms is None else histograms.of(times.failed_ms).encode()
-        encoded = histograms.of(times.all_ms).encode()
-        self._report.intervals.append(Interval(times.second, *times.key, encoded, failed))
+        failed = None if times.failed_ms is None else histograms.of(times.failed_ms)
+        everything = histograms.of(times.all_ms)
+        self._report.intervals.append(Interval(times.second, *times.key, everything, failed))
 
 
 class _Second:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,12 @@ def parse(text: str, name: str) -> Objectives:
     limits: dict[str, dict[str, float]] = {}
     saturation = Saturation()
     for scope, table in tomlfile.parse(text, name).items():
-        known: Iterable[str] = Saturation.__struct_fields__ if scope == GENERATOR else KEYS
+        known: Collection[str] = Saturation.__struct_fields__ if scope == GENERATOR else KEYS
         if not isinstance(table, dict) or scope not in (*SCOPES, GENERATOR):
             hint = tomlfile.hint(scope, (*SCOPES, GENERATOR))
             raise wrong(f"unknown table [{scope!r}]; {hint}", scope)
+        tomlfile.check_keys(text, name, table, known, scope)
         for key, value in table.items():
-            if key not in known:
-                raise wrong(f"unknown key {key!r}; {tomlfile.hint(key, known)}", scope, key)
             problem = _problem(key, value)
             if problem:
                 raise wrong(f"{key} = {value!r}: {problem}", scope, key)

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from harness.runfolder import ConnectionCounts
 from harness.settings import DEFAULT_PORTS, Settings, redacted
 from harness.wire import Endpoint, tls
 
 TARGETS_KEPT = 4096
-
-
-@dataclass(slots=True)
-class Connecting:
-    """What the connections of all users cost.
-
-    Attributes:
-        opened: how many came about.
-        reconnects: how many because the server had closed a kept one.
-        connecting_ms: time that opening them took, in sum.
-    """
-
-    opened: int = 0
-    reconnects: int = 0
-    connecting_ms: float = 0.0
 
 
 class Origin:
@@ -34,7 +19,7 @@ class Origin:
     Attributes:
         url: base URL without credentials.
         endpoint: where connections go.
-        connecting: counts the connections that were opened.
+        connections: what the connections of all users cost so far.
     """
 
     def __init__(self, base_url: str, settings: Settings) -> None:
@@ -43,7 +28,7 @@ class Origin:
         assert url.hostname is not None
         port = url.port or DEFAULT_PORTS[url.scheme]
         self.url = redacted(base_url)
-        self.connecting = Connecting()
+        self.connections = ConnectionCounts()
         verify, ca_file = settings.tls_verify, settings.tls_ca_file
         self.endpoint = Endpoint(
             host=url.hostname,

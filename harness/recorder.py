@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +16,7 @@ from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
 from hdrh.histogram import HdrHistogram
 
-from harness import data, figures, histograms, result, runfolder, timeseries, verdict
+from harness import data, figures, histograms, runfolder, timeseries, verdict, workload
 from harness.arrivals import Arrivals
 from harness.figures import RunFigures, Sums
 from harness.meter import Meter
@@ -24,7 +24,6 @@ from harness.objectives import Objectives
 from harness.runfolder import Audit, ConnectionCounts, DeviceCounts, Ending, Manifest, Summary
 from harness.settings import Settings, redacted
 from harness.timeseries import Failure, Health, Interval, Key, Report, Second
-from harness.user import expected_endpoints
 
 TICK_S = 0.25
 OWN_DELAY_S = 2.0
@@ -82,8 +81,8 @@ class Recorder:
             spawn_rate_per_s=options.spawn_rate if has_effect else None,
             run_time_s=options.run_time if has_effect else None,
             seed=options.seed,
-            task_mix=_task_mix(environment),
-            endpoints=expected_endpoints(environment.user_classes),
+            task_mix=workload.weights_of(environment.user_classes),
+            endpoints=workload.endpoints_of(environment.user_classes),
             client=settings.http_client,
             vary_data=settings.vary_data,
             data_sha256=runfolder.data_hash(data_files),
@@ -227,8 +226,12 @@ class Recorder:
         host = self.environment.host or ""
         report = report.replace(host, redacted(host)) if host else report
         (self.folder / "locust.html").write_text(report, encoding="utf-8")
-        runfolder.write(self.folder, self._ending(devices, connections, lost_workers, audit))
-        self.summary = result.summarize(self.folder)
+        ending = self._ending(devices, connections, lost_workers, audit)
+        runfolder.write(self.folder, ending)
+        # `report` computes the same from the files.
+        self.summary = verdict.summarize(
+            self.manifest, self.running.figures(), ending, self.wanted
+        )
         runfolder.write(self.folder, self.summary)
         return self.summary
 
@@ -342,13 +345,8 @@ class _Pending:
         )
 
 
-def _add(sums: dict[Key, HdrHistogram], key: Key, encoded: bytes) -> None:
+def _add(sums: dict[Key, HdrHistogram], key: Key, histogram: HdrHistogram) -> None:
     if key in sums:
-        sums[key].add(histograms.decoded(encoded))
+        sums[key].add(histogram)
     else:
-        sums[key] = histograms.decoded(encoded)
-
-
-def _task_mix(environment: Environment) -> dict[str, int]:
-    tasks: list[Any] = [task for user in environment.user_classes for task in user.tasks]
-    return dict(Counter(task.__name__ for task in tasks))
+        sums[key] = histogram  # its sender keeps no other reference

@@ -16,28 +16,27 @@ from harness.runfolder import Manifest, Summary
 from harness.timeseries import Second
 
 BROKEN = (
-    *(ValueError, TypeError, IndexError, OSError, zlib.error, msgspec.MsgspecError),
-    *(HdrCookieException, HdrLengthException),
+    ValueError,
+    TypeError,
+    IndexError,
+    OSError,
+    zlib.error,
+    msgspec.MsgspecError,
+    HdrCookieException,
+    HdrLengthException,
 )
 """What reading a file may raise that somebody else wrote to, or that a full disk cut."""
-
-
-def summarize(
-    folder: Path, also: Callable[[Second, Sums], None] = lambda row, sums: None
-) -> Summary:
-    """Compute the figures of a run and judge it.
-
-    Args:
-        folder: of the run.
-        also: is shown each second with its sums too, so that the files are read once.
-    """
-    return judge(folder, also)[0]
 
 
 def judge(
     folder: Path, also: Callable[[Second, Sums], None] = lambda row, sums: None
 ) -> tuple[Summary, Running]:
-    """Do the same, and return the histograms behind the figures too, for who draws them."""
+    """Compute the figures of a run and judge it; return the summary and the histograms behind it.
+
+    Args:
+        folder: of the run.
+        also: is shown each second with its sums too, so that the files are read once.
+    """
     text = (folder / runfolder.OBJECTIVES).read_text(encoding="utf-8")
     wanted = objectives.parse(text, str(folder / runfolder.OBJECTIVES))
     manifest, ending = runfolder.read_manifest(folder), runfolder.read_ending(folder)

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness import ConfigurationError, __version__
+from harness import ConfigurationError, __version__, atomic
 
 MANIFEST = "run.json"
 ENDING = "end.json"
@@ -141,7 +141,7 @@ class Audit(Struct, frozen=True, kw_only=True):
     examples: list[str] = []
 
 
-class ConnectionCounts(Struct, frozen=True, kw_only=True):
+class ConnectionCounts(Struct, kw_only=True):
     """What the users' connections cost, as far as their client tells: our own does.
 
     `reconnects` are those that a server had closed while they were kept; `connecting_ms` is the
@@ -301,10 +301,8 @@ def create(results_dir: Path, run_id: str) -> Path:
 
 def write(folder: Path, content: Manifest | Ending | Summary) -> None:
     """Write `run.json`, `end.json` or `summary.json`, whole or not at all."""
-    path = folder / {Manifest: MANIFEST, Ending: ENDING, Summary: SUMMARY}[type(content)]
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-    unfinished.replace(path)
+    names = {Manifest: MANIFEST, Ending: ENDING, Summary: SUMMARY}
+    atomic.write_json(folder / names[type(content)], content)
 
 
 def write_objectives(folder: Path, text: str) -> None:

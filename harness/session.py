@@ -165,8 +165,8 @@ class Session:
                     raise
                 self._put_off = kill  # the server may have seen the first try: it is counted
         self.connect_ms = (perf_counter() - start) * 1000
-        self._origin.connecting.opened += 1
-        self._origin.connecting.connecting_ms += self.connect_ms
+        self._origin.connections.opened += 1
+        self._origin.connections.connecting_ms += self.connect_ms
         if not self._may_send():
             connection.close()
             raise Fault(faults.NOT_SENT)
@@ -176,7 +176,7 @@ class Session:
 
     def _count_reconnect(self) -> None:
         self.reconnects += 1
-        self._origin.connecting.reconnects += 1
+        self._origin.connections.reconnects += 1
 
     def _put_back(self, connection: Connection) -> None:
         if connection.can_be_kept and self._connection is None:

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 from dotenv.parser import parse_stream
 
 from harness import ConfigurationError
+from harness.parsing import POSITIVE_S, SEED, duration_s, whole
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 # Names in `.env` that belong to docker compose, not to the suite.
 COMPOSE_NAMES = frozenset({"POSTGRES_PASSWORD", "WEB_PORT"})
+MOST_S = 3600
+SECONDS = duration_s(POSITIVE_S, MOST_S)
 DEFAULT_PORTS = {"http": 80, "https": 443}
-HTTP_CLIENTS = ("session", "requests", "fasthttp")
+HTTP_CLIENTS = ("session", "requests")
 ALARM_FIELDS = ("alarm_switch", "alarm_switch_sub", "alarm_switch_key")
 
 
@@ -62,51 +65,11 @@ def redacted(url: str) -> str:
     return re.sub(r"^([a-z][a-z0-9+.-]*://|//)?.*@", r"\1", url, flags=re.I | re.S)
 
 
-def _text(text: str) -> str:
-    return text
-
-
 def _flag(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if text.lower() not in known:
         raise ConfigurationError("write 1 or 0")
     return known[text.lower()]
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise ConfigurationError("write a number of seconds, such as 10 or 2.5") from None
-    if not 0 < seconds <= 3600:
-        raise ConfigurationError("write seconds, more than 0 and at most 3600")
-    return seconds
-
-
-def _seconds_or_none(text: str) -> float:
-    try:
-        return _seconds(text)
-    except ConfigurationError:
-        if text.strip("0") in ("", ".") and "0" in text:
-            return 0.0
-        raise ConfigurationError("write seconds, from 0 to 3600") from None
-
-
-def _count(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 10):
-            raise ConfigurationError(f"write a whole number from {least} to {most}")
-        if not least <= int(text) <= most:
-            raise ConfigurationError(f"write a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _seed(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit() and len(text) <= 100):
-        raise ConfigurationError("write a whole number, 0 or more")
-    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -147,9 +110,9 @@ class Settings:
 
     host: str = field(default="", metadata={"parse": base_url})
     allowed_hosts: tuple[str, ...] = field(default=(), metadata={"parse": _names})
-    seed: int | None = field(default=None, metadata={"parse": _seed})
-    connect_timeout_s: float = field(default=5.0, metadata={"parse": _seconds})
-    answer_timeout_s: float = field(default=10.0, metadata={"parse": _seconds})
+    seed: int | None = field(default=None, metadata={"parse": SEED})
+    connect_timeout_s: float = field(default=5.0, metadata={"parse": SECONDS})
+    answer_timeout_s: float = field(default=10.0, metadata={"parse": SECONDS})
     http_client: str = field(default="session", metadata={"parse": _http_client})
     accept_gzip: bool = field(default=False, metadata={"parse": _flag})
     tls_verify: bool = field(default=True, metadata={"parse": _flag})
@@ -159,23 +122,23 @@ class Settings:
     )
     vary_data: bool = field(default=False, metadata={"parse": _flag})
     data_dir: Path = field(default=PROJECT_DIR / "data", metadata={"parse": _path})
-    warm_up_s: float = field(default=0.0, metadata={"parse": _seconds_or_none})
-    deployment: str = field(default="", metadata={"parse": _text})
+    warm_up_s: float = field(default=0.0, metadata={"parse": duration_s(0, MOST_S)})
+    deployment: str = field(default="", metadata={"parse": str})
     deployments_file: Path = field(
         default=PROJECT_DIR / "conf" / "deployments.toml", metadata={"parse": _path}
     )
     slo_file: Path = field(default=PROJECT_DIR / "conf" / "slo.toml", metadata={"parse": _path})
     draw_report: bool = field(default=True, metadata={"parse": _flag})
     results_dir: Path = field(default=Path("results"), metadata={"parse": _path})
-    device_pool_limit: int = field(default=100_000, metadata={"parse": _count(1, 10_000_000)})
-    audit_sample: int = field(default=200, metadata={"parse": _count(0, 100_000)})
+    device_pool_limit: int = field(default=100_000, metadata={"parse": whole(1, 10_000_000)})
+    audit_sample: int = field(default=200, metadata={"parse": whole(0, 100_000)})
     keep_devices: bool = field(default=False, metadata={"parse": _flag})
-    cleanup_timeout_s: float = field(default=60.0, metadata={"parse": _seconds})
-    cleanup_per_s: int = field(default=500, metadata={"parse": _count(1, 100_000)})
+    cleanup_timeout_s: float = field(default=60.0, metadata={"parse": SECONDS})
+    cleanup_per_s: int = field(default=500, metadata={"parse": whole(1, 100_000)})
     allow_worker_loss: bool = field(default=False, metadata={"parse": _flag})
     web_login: bool = field(default=False, metadata={"parse": _flag})
-    web_username: str = field(default="admin", metadata={"parse": _text})
-    web_password: str = field(default="", metadata={"parse": _text}, repr=False)
+    web_username: str = field(default="admin", metadata={"parse": str})
+    web_password: str = field(default="", metadata={"parse": str}, repr=False)
 
 
 NAMES = {setting.name.upper(): setting for setting in dataclasses.fields(Settings)}

@@ -12,9 +12,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from harness import rows
 from harness.figures import LEAST_STEADY_S
-from harness.objectives import TOTAL
-from harness.runfolder import LOST_WRITES, Objective, Rule, Summary
+from harness.runfolder import Objective, Rule, Summary
 
 SoFar = Literal["pass", "fail", "invalid", "too early"]
 State = Literal["good", "bad", "pending"]
@@ -147,36 +147,15 @@ def _not_yet(rule: Rule, summary: Summary) -> str:
 
 def _objective_line(objective: Objective, is_over: bool) -> ObjectiveLine:
     state: State = "good" if objective.met else "bad"
-    word = WORDS[state][0]
-    if objective.value is None:
-        state, word = ("bad", "no samples") if is_over else ("pending", "no samples yet")
-    sign = "≥" if objective.key == "requests_per_s" else "≤"
+    word = rows.result_of(objective)
+    if objective.value is None and not is_over:
+        state, word = "pending", WORDS["pending"][0]
     return ObjectiveLine(
-        what=_what(objective),
-        limit=f"{sign} {_amount(objective.key, objective.limit)}",
-        value="-" if objective.value is None else _amount(objective.key, objective.value),
+        what=f"{rows.name_of(objective.key)} of {rows.scope_of(objective.scope)}",
+        limit=rows.limit(objective.key, objective.limit),
+        value=rows.amount(objective.key, objective.value),
         samples=objective.samples,
         state=state,
         word=word,
         sentence=objective.sentence,
     )
-
-
-def _what(objective: Objective) -> str:
-    of = "all requests" if objective.scope == TOTAL else objective.scope
-    labels = {
-        "fail_ratio": "failures",
-        "requests_per_s": "requests/s",
-        LOST_WRITES: "lost writes",
-    }
-    return f"{labels.get(objective.key, objective.key.removesuffix('_ms'))} of {of}"
-
-
-def _amount(key: str, value: float) -> str:
-    """Write a value with four digits, as the judge's sentences do, and its unit."""
-    if key == "fail_ratio":
-        return f"{value * 100:.4g} %"
-    number = f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
-    if key == LOST_WRITES:
-        return number
-    return f"{number} ms" if key.endswith("_ms") else f"{number} /s"

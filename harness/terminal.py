@@ -15,17 +15,17 @@ from locust.env import Environment
 from rich.console import Console
 from rich.table import Table
 
+from harness.formatting import NONE, clock, count, time_ms
+from harness.rows import FIGURES, MEANINGS, figures_cells
 from harness.runfolder import LOST_WRITES, Figures, Step, Summary
 
 LINE_WIDTH = 80
 PIPED_WIDTH = 200
 """A table is as wide as it needs to be; nothing in a file is cut."""
-MEANINGS = {
-    "pass": "PASS: the run is valid and met every objective",
-    "fail": "FAIL: the run is valid and missed objectives",
-    "invalid": "INVALID: the measurement cannot be believed",
-}
 STYLES = {"pass": "bold green", "fail": "bold red", "invalid": "bold yellow"}
+SHOWN = ("count", "failed", "requests/s", "p50 ms", "p95 ms", "p99 ms", "max ms")
+HEADINGS = ("count", "failed", "/s", "p50", "p95", "p99", "max")
+"""The figures of a row, and their short names: a line has 80 columns."""
 LIVE_INTERVAL_S = 1.0
 PIPED_INTERVAL_S = 10.0
 
@@ -35,16 +35,17 @@ def progress_line(
 ) -> str:
     """Return how a run stands in one line: time, users, requests/s, failures, p95."""
     total, runner = environment.stats.total, environment.runner
-    until = f" of {_clock(run_time_s)}" if run_time_s else ""
+    until = f" of {clock(run_time_s)}" if run_time_s else ""
     if is_ending:
         todo = "users stop, then devices are read back and deleted"
-        return f"{_clock(elapsed_s)}{until}  ending: {todo}"
+        return f"{clock(elapsed_s)}{until}  ending: {todo}"
     users = runner.user_count if runner else 0
     p95_ms = total.get_current_response_time_percentile(0.95)
-    p95 = f"{p95_ms:.0f} ms" if p95_ms is not None else "-"
+    p95 = NONE if p95_ms is None else f"{time_ms(p95_ms)} ms"
+    rate = count(round(total.current_rps))
     return (
-        f"{_clock(elapsed_s)}{until}  {users} users  {total.current_rps:.0f} requests/s  "
-        f"{total.num_failures} failures  p95 {p95}"
+        f"{clock(elapsed_s)}{until}  {count(users)} users  {rate} requests/s  "
+        f"{count(total.num_failures)} failures  p95 {p95}"
     )
 
 
@@ -82,7 +83,7 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
     console = Console(file=out, highlight=False, width=width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("request", no_wrap=True)
-    for heading in ("count", "failed", "/s", "p50", "p95", "p99", "max"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in summary.endpoints:
         table.add_row(f"{row.method} {row.name}", *_cells(row.steady or row.whole_run))
@@ -99,13 +100,14 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
         console.print(
             "carried users: none, the lowest step missed the objectives already"
             if carried is None
-            else f"carried users: {carried}, the highest step up to which all met the objectives"
+            else f"carried users: {count(carried)}, the highest step up to which all met the "
+            "objectives"
         )
     console.print()
     devices = summary.devices
     console.print(
-        f"devices: {devices.registered} registered, {devices.deleted} deleted, "
-        f"{devices.left_behind} left behind"
+        f"devices: {count(devices.registered)} registered, {count(devices.deleted)} deleted, "
+        f"{count(devices.left_behind)} left behind"
     )
     if devices.left_behind:
         again = f"python -m harness cleanup {folder}"
@@ -117,8 +119,8 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
     if connections.opened:
         mean_ms = connections.connecting_ms / connections.opened
         console.print(
-            f"connections: {connections.opened} opened, in {mean_ms:.1f} ms on average; "
-            f"{connections.reconnects} reconnects"
+            f"connections: {count(connections.opened)} opened, in {mean_ms:.1f} ms on average; "
+            f"{count(connections.reconnects)} reconnects"
         )
     generator = summary.generator
     if generator.watched_s:
@@ -129,7 +131,8 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
         )
     console.print(f"results: {folder}/", markup=False, soft_wrap=True)
     console.print()
-    console.print(MEANINGS[summary.verdict], style=STYLES[summary.verdict])
+    meaning = f"{summary.verdict.upper()}: {MEANINGS[summary.verdict]}"
+    console.print(meaning, style=STYLES[summary.verdict])
     for reason in [*summary.reasons, *(f"note: {note}" for note in summary.notes)]:
         for number, line in enumerate(textwrap.wrap(reason, LINE_WIDTH - 2)):
             console.print(f"{'- ' if not number else '  '}{line}", markup=False, soft_wrap=True)
@@ -137,24 +140,15 @@ def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> N
 
 def _steps(steps: Sequence[Step]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("users", "seconds", "count", "failed", "/s", "p50", "p95", "p99", "max"):
+    for heading in ("users", "seconds", *HEADINGS):
         table.add_column(heading, justify="right", no_wrap=True)
     for step in steps:
         seconds = step.last_second - step.first_second + 1
-        table.add_row(f"{step.users}", f"{seconds}", *_cells(step.total))
+        table.add_row(count(step.users), count(seconds), *_cells(step.total))
     return table
 
 
 def _cells(figures: Figures) -> list[str]:
-    times = (figures.p50_ms, figures.p95_ms, figures.p99_ms, figures.max_ms)
     return [
-        f"{figures.requests}",
-        f"{figures.failures}",
-        f"{figures.requests_per_s:.1f}",
-        *("-" if time_ms is None else f"{time_ms:.0f}" for time_ms in times),
+        cell for name, cell in zip(FIGURES, figures_cells(figures), strict=True) if name in SHOWN
     ]
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    return f"{minutes:02}:{seconds:02}"

@@ -7,7 +7,11 @@ one endpoint, whose name is the tag; the failures among them have a line of thei
 from __future__ import annotations
 
 import csv
+import errno
+import io
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote, unquote
@@ -17,7 +21,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from msgspec import Struct
 
-from harness import histograms
+from harness import atomic, histograms
 
 HISTOGRAMS = "histograms.hlog"
 TIMELINE = "timeline.csv"
@@ -29,21 +33,21 @@ Key = tuple[str, str]
 
 
 class Interval(Struct, frozen=True):
-    """The requests to one endpoint that were answered in one second, as a process tells of them.
+    """The requests to one endpoint that were answered in one second, of one process.
 
     Attributes:
         second: seconds since the epoch, whole.
         method: HTTP method.
         name: of the endpoint in the statistics.
-        histogram: response times of all of them in µs, as HdrHistogram encodes it (base64).
+        histogram: response times of all of them in µs; encoded only on its way to a master.
         failed: likewise of those that failed; None when none did.
     """
 
     second: int
     method: str
     name: str
-    histogram: bytes
-    failed: bytes | None
+    histogram: HdrHistogram
+    failed: HdrHistogram | None
 
 
 class Failure(Struct, frozen=True):
@@ -169,23 +173,32 @@ class Files:
         number = second.second
         lines = [_log_line(number, "", key, all_of[key]) for key in sorted(all_of)]
         lines += [_log_line(number, FAILED, key, failed_of[key]) for key in sorted(failed_of)]
-        self._log.write(b"".join(lines))
-        self._timeline.write(_csv_line(msgspec.structs.astuple(second)))
+        _write(self._log, b"".join(lines))
+        _write(self._timeline, _csv_line(msgspec.structs.astuple(second)))
 
     def write_failures(self, failures: Iterable[Failure]) -> None:
         """Write all failures of the run so far, the most frequent first, whole or not at all."""
-        unfinished = self._folder / f"{FAILURES}.tmp"
-        with unfinished.open("w", encoding="utf-8", newline="") as stream:
-            rows = csv.writer(stream)
-            rows.writerow(Failure.__struct_fields__)
-            for failure in sorted(failures, key=lambda each: (-each.count, each.name)):
-                rows.writerow(msgspec.structs.astuple(failure))
-        unfinished.replace(self._folder / FAILURES)
+        stream = io.StringIO(newline="")
+        rows = csv.writer(stream)
+        rows.writerow(Failure.__struct_fields__)
+        for failure in sorted(failures, key=lambda each: (-each.count, each.name)):
+            rows.writerow(msgspec.structs.astuple(failure))
+        atomic.write(self._folder / FAILURES, stream.getvalue().encode())
 
     def close(self) -> None:
         """Close them."""
         self._log.close()
         self._timeline.close()
+
+
+def _write(stream: FileIO, lines: bytes) -> None:
+    """Write lines in one piece.
+
+    Raises:
+        OSError: a part of them is missing, on a full disk.
+    """
+    if stream.write(lines) < len(lines):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), stream.name)
 
 
 def read_timeline(folder: Path) -> list[Second]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from harness import ConfigurationError
+
+PLACE = re.compile(r"`\$\.(\w+)")
+"""The key in an error of msgspec."""
+
+S = TypeVar("S", bound=Struct)
 
 
 def read(path: Path, setting: str) -> str:
@@ -40,6 +49,36 @@ def parse(text: str, name: str) -> dict[str, Any]:
 def wrong(text: str, name: str, what: str, *keys: str) -> ConfigurationError:
     """Return the error of a key, given as the way to it from the outermost table."""
     return ConfigurationError(f"{name}, line {line_of(text, keys)}: {what}")
+
+
+def check_keys(
+    text: str, name: str, table: Mapping[str, Any], known: Collection[str], *keys: str
+) -> None:
+    """Refuse a key that a table cannot have; `keys` is the way to the table.
+
+    Raises:
+        ConfigurationError: there is one; says in which line.
+    """
+    for key in table:
+        if key not in known:
+            raise wrong(text, name, f"unknown key {key!r}; {hint(key, known)}", *keys, key)
+
+
+def struct(text: str, name: str, table: Mapping[str, Any], kind: type[S], *keys: str) -> S:
+    """Return a table as a struct whose fields are its keys; `keys` is the way to the table.
+
+    Raises:
+        ConfigurationError: a key is unknown or missing, or has a value of a wrong type; says in
+            which line.
+    """
+    check_keys(text, name, table, kind.__struct_fields__, *keys)
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        place = PLACE.search(str(error))
+        key = [place[1]] if place else []
+        what = f"{place[1]} is wrong: {error}" if place else str(error)
+        raise wrong(text, name, what, *keys, *key) from None
 
 
 def hint(mistaken: str, known: Iterable[str]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import gevent
@@ -17,7 +17,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness import ConfigurationError
 from harness.clients import Client, FastHttpClient, RequestsClient
-from harness.contract import Endpoint, Request
+from harness.contract import Request
 from harness.data import Vocabulary
 from harness.devices import Devices
 from harness.guard import check_host
@@ -55,30 +55,6 @@ class Shared:
         if host not in self.origins:
             self.origins[host] = Origin(host, self.settings)
         return self.origins[host]
-
-
-Task = TypeVar("Task", bound=Callable[..., None])
-
-
-def sends(*endpoints: Endpoint) -> Callable[[Task], Task]:
-    """Say of a task to which endpoints it sends: a run that never hit one of them is invalid."""
-
-    def marked(task: Task) -> Task:
-        task.sends = endpoints  # type: ignore[attr-defined]
-        return task
-
-    return marked
-
-
-def expected_endpoints(user_classes: Iterable[type[User]]) -> list[str]:
-    """Return the endpoints of the mix, as far as its tasks say, such as "GET /x"."""
-    sent = {
-        f"{endpoint.method} {endpoint.name}"
-        for user_class in user_classes
-        for task in user_class.tasks
-        for endpoint in getattr(task, "sends", ())
-    }
-    return sorted(sent)
 
 
 _shared: WeakKeyDictionary[Environment, Shared] = WeakKeyDictionary()

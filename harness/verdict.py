@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from harness import histograms
+from harness import histograms, rows
 from harness.figures import LEAST_STEADY_S, RunFigures
+from harness.formatting import count, number
 from harness.objectives import TOTAL, Objectives
 from harness.runfolder import (
     LOST_WRITES,
@@ -89,7 +90,7 @@ def _rules(
     yield _rule(
         "samples",
         requests > 0,
-        f"{_count(requests)} requests were measured {stretch}",
+        f"{count(requests)} requests were measured {stretch}",
         f"no request was answered {stretch}",
     )
     hit = {f"{each.method} {each.name}" for each in found.endpoints if each.whole_run.requests}
@@ -107,8 +108,8 @@ def _rules(
     yield _rule(
         "planned users",
         planned <= ran,
-        f"all {_count(planned)} planned users ran",
-        f"of {_count(planned)} planned users at most {_count(ran)} ran at a time{so_far}",
+        f"all {count(planned)} planned users ran",
+        f"of {count(planned)} planned users at most {count(ran)} ran at a time{so_far}",
     )
     after = f", after a warm-up of {manifest.warm_up_s:g} s" if manifest.warm_up_s else ""
     yield _rule(
@@ -201,10 +202,10 @@ def _audited(audit: Audit) -> Objective:
 
 
 def _audit_sentence(audit: Audit) -> str:
-    devices, values = _count(audit.devices), _count(audit.values)
+    devices, values = count(audit.devices), count(audit.values)
     if not audit.devices:
-        return f"of {_count(audit.unread)} devices none could be read back at the end"
-    lost, wrong = _count(audit.lost_devices), _count(audit.wrong_values)
+        return f"of {count(audit.unread)} devices none could be read back at the end"
+    lost, wrong = count(audit.lost_devices), count(audit.wrong_values)
     is_any = audit.lost_devices or audit.wrong_values
     if audit.are_values_known and is_any:
         found = f"{lost} of {devices} devices and {wrong} of {values} values read back"
@@ -214,7 +215,7 @@ def _audit_sentence(audit: Audit) -> str:
         found = f"{lost if is_any else 'none'} of {devices} devices read back"
         found += "; their values cannot be judged, since a worker was lost"
     example = f" (for example: {audit.examples[0]})" if audit.examples else ""
-    unread = f"; {_count(audit.unread)} devices gave no right answer" if audit.unread else ""
+    unread = f"; {count(audit.unread)} devices gave no right answer" if audit.unread else ""
     return f"lost writes: {found}{example}{unread}"
 
 
@@ -280,29 +281,20 @@ def _figures_of(scope: str, found: RunFigures) -> tuple[Figures | None, Figures 
 def _sentence(
     scope: str, key: str, limit: float, value: float | None, figures: Figures | None
 ) -> str:
-    what = "all requests" if scope == TOTAL else scope
+    what, wanted = rows.scope_of(scope), rows.amount(key, limit)
     if value is None or figures is None:
         stretch = "the run" if key == "fail_ratio" else "the steady state"
-        name, unit = key.removesuffix("_ms"), " ms" if key.endswith("_ms") else ""
-        return (
-            f"{name} of {what} has no samples in {stretch}; "
-            f"the objective is {_number(limit)}{unit}"
-        )
-    samples = f"{_count(figures.requests)} samples"
+        name = rows.name_of(key)
+        return f"{name} of {what} has no samples in {stretch}; the objective is {wanted}"
+    measured, samples = rows.amount(key, value), count(figures.requests)
     if key == "fail_ratio":
-        return (
-            f"{_count(figures.failures)} of {samples.removesuffix(' samples')} requests failed "
-            f"({what}: {_number(value * 100)} %), the objective is {_number(limit * 100)} %"
-        )
+        failed = f"{count(figures.failures)} of {samples} requests failed"
+        return f"{failed} ({what}: {measured}), the objective is {wanted}"
     if key == "requests_per_s":
-        return (
-            f"{what} came to {_number(value)} requests/s, the objective is at least "
-            f"{_number(limit)} ({samples})"
-        )
-    return (
-        f"{key.removesuffix('_ms')} of {what} was {_number(value)} ms, the objective is "
-        f"{_number(limit)} ms ({samples})"
-    )
+        said = f"{what} came to {number(value)} requests/s, the objective is at least {wanted}"
+    else:
+        said = f"{rows.name_of(key)} of {what} was {measured}, the objective is {wanted}"
+    return f"{said} ({samples} samples)"
 
 
 def _carried_users(steps: Sequence[Step], limits: dict[str, float]) -> int | None:
@@ -329,12 +321,3 @@ def _way_up(steps: Sequence[Step]) -> Iterator[Step]:
             return
         most = step.users
         yield step
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
-
-
-def _number(value: float) -> str:
-    """Write a value with four digits, which tell any measured one from its limit."""
-    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"

@@ -6,7 +6,8 @@ from locust import tag
 from locust.exception import StopUser
 
 from harness import contract
-from harness.user import NoticeApiUser, sends
+from harness.user import NoticeApiUser
+from harness.workload import sends
 
 
 def register(user: NoticeApiUser) -> None:

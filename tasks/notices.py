@@ -3,7 +3,8 @@
 from locust import tag
 
 from harness import contract
-from harness.user import NoticeApiUser, sends
+from harness.user import NoticeApiUser
+from harness.workload import sends
 
 LAST_PAGE = 10
 LIST_REQUESTS = 5

@@ -201,7 +201,7 @@ def _write_run(folder: Path, run: Run, seconds: int, warm_up_s: int) -> None:
         ",".join("" if cell is None else str(cell) for cell in cells)
         for cells in (Second.__struct_fields__, *(msgspec.structs.astuple(row) for row in rows))
     ]
-    summary = result.summarize(folder)
+    summary = result.judge(folder)[0]
     (folder / TIMELINE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     step = Step(
         users=run.users,

@@ -43,7 +43,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 import msgspec
 from virtual_time import VirtualTime, settle
 
-from harness import cleanup, messages
+from harness import cleanup, histograms, messages
 from harness.admission import ANY_VERSION
 from harness.contract import Request
 from harness.devices import Devices, device_id
@@ -194,6 +194,9 @@ def hold() -> None:
         process.thawed.wait()
 
 
+NO_TIMES = histograms.empty()
+
+
 class Sender:
     """A user's client."""
 
@@ -254,7 +257,7 @@ class SimulatedMeter:
 
     def taken(self) -> Report:
         has_requests, self.has_requests = self.has_requests, False
-        second = Interval(1, "PUT", "/accounts/device keywords", b"", None)
+        second = Interval(1, "PUT", "/accounts/device keywords", NO_TIMES, None)
         self.reports += 1
         return Report([second] if has_requests else [], run=self.run, number=self.reports)
 

@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness import ConfigurationError
+from harness import ConfigurationError, atomic
 from harness.runfolder import Figures, Verdict, Versions
 
 PLAN = "plan.json"
@@ -255,10 +255,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 def write(folder: Path, content: Plan | Comparison | ServerEnd) -> None:
     """Write `plan.json`, `comparison.json` or `server.json`, whole or not at all."""
-    path = folder / {Plan: PLAN, Comparison: COMPARISON, ServerEnd: SERVER}[type(content)]
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-    unfinished.replace(path)
+    names = {Plan: PLAN, Comparison: COMPARISON, ServerEnd: SERVER}
+    atomic.write_json(folder / names[type(content)], content)
 
 
 def read_plan(folder: Path) -> Plan:

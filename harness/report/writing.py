@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import ConfigurationError, runfolder
+from harness import ConfigurationError, atomic, runfolder
 from harness.report import charts, junit, markdown, page
 from harness.report.material import gather
 from harness.runfolder import Summary
@@ -38,7 +38,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
     with writable(folder):
         for name, content in files.items():
             (folder / name).parent.mkdir(exist_ok=True)
-            _write(folder / name, content)
+            atomic.write(folder / name, content)
 
 
 @contextmanager
@@ -48,12 +48,3 @@ def writable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigurationError(f"cannot write to {folder}: {error.strerror}") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f"{path.name}.tmp")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from harness.parsing import argument, decimal
+
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of a comparison of two runs."""
@@ -16,18 +18,10 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         help="two runs, or one and the baseline; without them: an experiment",
     )
     parser.add_argument(
-        "--max-slowdown", type=_slowdown, help="of p50 and p95 that is tolerated, default 1.10"
+        "--max-slowdown",
+        type=argument(decimal("a factor such as 1.10", 1)),
+        help="of p50 and p95 that is tolerated, default 1.10",
     )
     parser.add_argument(
         "--anyway", action="store_true", help="also compare runs that were not loaded alike"
     )
-
-
-def _slowdown(text: str) -> float:
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not 1 <= factor < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text}: write a factor, 1 or more, such as 1.10")
-    return factor

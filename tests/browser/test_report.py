@@ -122,7 +122,7 @@ def data_of(chromium: webdriver.Chrome, id: str) -> list[dict]:
 
 
 def test_verdict_rows_and_charts_are_there(page: Open, run: Path) -> None:
-    chromium, summary = page(), result.summarize(run)
+    chromium, summary = page(), result.judge(run)[0]
     assert summary.verdict == "fail"
     verdict = chromium.find_element(By.CSS_SELECTOR, ".verdict").text
     assert verdict.startswith("FAIL: the run is valid and missed objectives")

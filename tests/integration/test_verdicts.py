@@ -67,7 +67,7 @@ def verdict(run: Finished, name: str) -> tuple[str, list[str]]:
     assert f"{summary['verdict'].upper()}: " in run.stdout
     printed = " ".join(run.stdout.split())
     assert all(" ".join(reason.split()) in printed for reason in summary["reasons"])
-    assert runfolder.read_summary(run.folder) == result.summarize(run.folder)
+    assert runfolder.read_summary(run.folder) == result.judge(run.folder)[0]
     return summary["verdict"], [rule["name"] for rule in summary["validity"] if not rule["kept"]]
 
 
@@ -230,7 +230,7 @@ def test_a_run_that_was_killed_can_be_judged(
     finally:
         process.kill()
         process.communicate()
-    summary = result.summarize(folder)
+    summary = result.judge(folder)[0]
     assert summary.verdict == "invalid"
     assert summary.reasons[0] == "the run did not come to its end: there is no end.json"
     if os.environ.get("RECORD_RUNS"):

@@ -30,7 +30,7 @@ from bench.distributed.model import Coefficient, Model, fit, limit
 from bench.distributed.results import Load, Part, Phase, Pool, PoolRun, Sample, Scaling
 from bench.report import replaced
 from bench.results import Conditions
-from harness import ConfigurationError
+from harness import ConfigurationError, histograms
 from harness.identity import Identity
 from harness.messages import (
     DEVICES,
@@ -57,7 +57,7 @@ INTERVAL_OF_A_WORKER = {
     "second": 1_000,
     "method": "GET",
     "name": "/notice/list",
-    "histogram": b"H" * 200,
+    "histogram": histograms.of([0.1 * n for n in range(1, 60)]).encode(),
     "failed": None,
 }
 REPORT_OF_A_WORKER: dict[str, Any] = {

@@ -62,12 +62,12 @@ def test_the_pace_is_that_of_the_turns_before() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--rounds", "0"], "argument --rounds: 0: write a whole number, 1 or more"),
+        (["--rounds", "0"], "argument --rounds: 0: write a whole number from 1 to 1000"),
         (["--steps", "100,50"], "each above the one before, such as 50,100,200"),
         (["--steps", "100,,200"], "each above the one before, such as 50,100,200"),
-        (["--step-time", "fast"], "fast: write a duration such as 20s or 1m30s, at most 1h"),
+        (["--step-time", "fast"], "fast: write a duration such as 30s, 2.5s or 1m30s, at most 1h"),
         (["--step-time", "2s"], "--step-time 2s: a step needs 3 s or more"),
-        (["--warm-up", "2h"], "2h: write a duration such as 20s or 1m30s, at most 1h"),
+        (["--warm-up", "2h"], "2h: write a duration such as 30s, 2.5s or 1m30s, at most 1h"),
         (["--seed", "-1"], "argument --seed"),
         (["--variants", "gunicor"], "unknown variant 'gunicor'; there are runserver, gunicorn, "),
         (["--variants", "gunicorn", "gunicorn"], "gunicorn is named twice; --aa compares it"),

@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from harness import __version__, identity
-from harness.identity import Identity, own, task_mix
+from harness.identity import Identity, own
 from harness.settings import PROJECT_DIR, Settings
+from harness.workload import task_mix
 
 TOLD = Settings()
 MIX = "Reader(read 3, write 1)"

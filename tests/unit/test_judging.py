@@ -43,7 +43,7 @@ def add_run(
         ended=ended,
         requests=requests,
     )
-    runfolder.write(run, result.summarize(run))
+    runfolder.write(run, result.judge(run)[0])
     for place in range(10):
         row = ServerSecond(
             at_s=START + place, cpu_s=place * cpu_s_per_s, memory_mb=90.0 + place, processes=3

@@ -11,7 +11,6 @@ from locust.event import Events
 
 import pytest
 
-from harness import histograms
 from harness.meter import Meter
 
 START = 1_600_000_000.0
@@ -55,8 +54,8 @@ def told(meter: Meter) -> dict[tuple[int, str], tuple[int, int]]:
     report = meter.taken()
     counts = {}
     for interval in report.intervals:
-        all_of = histograms.decoded(interval.histogram).get_total_count()
-        failed = interval.failed and histograms.decoded(interval.failed).get_total_count()
+        all_of = interval.histogram.get_total_count()
+        failed = interval.failed and interval.failed.get_total_count()
         counts[interval.second - int(START), interval.name] = (all_of, failed or 0)
     return counts
 
@@ -106,9 +105,9 @@ def test_a_failure_that_was_not_timed_is_one(environment: Environment) -> None:
     report = meter.taken()
     total, failed = 0, 0
     for interval in report.intervals:
-        total += histograms.decoded(interval.histogram).get_total_count()
+        total += interval.histogram.get_total_count()
         if interval.failed is not None:
-            failed += histograms.decoded(interval.failed).get_total_count()
+            failed += interval.failed.get_total_count()
     assert (total, failed) == (2, 1)
     assert [(failure.error, failure.count) for failure in report.failures] == [("down", 1)]
     of_locust = environment.stats.total

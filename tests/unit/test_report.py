@@ -123,7 +123,7 @@ def rows_of(markdown_text: str) -> list[list[str]]:
 def test_every_recorded_run_is_drawn_without_a_warning(recorded: Path, tmp_path: Path) -> None:
     folder = copied(recorded, tmp_path)
     summary = report.draw(folder)
-    assert summary == result.summarize(folder) == runfolder.read_summary(folder)
+    assert summary == result.judge(folder)[0] == runfolder.read_summary(folder)
     for name in DRAWN:
         assert (folder / name).stat().st_size > 100, name
     assert not list(folder.rglob("*.tmp"))
@@ -143,7 +143,7 @@ def test_page_and_markdown_begin_with_verdict_and_reasons(recorded: Path) -> Non
 
 
 def test_the_tables_of_the_page_say_what_the_summary_says(run: Path) -> None:
-    summary, shown = result.summarize(run), read_page(run).tables
+    summary, shown = result.judge(run)[0], read_page(run).tables
     for id, total in (("endpoints", summary.total.steady), ("whole-run", summary.total.whole_run)):
         expected = [
             [f"{each.method} {each.name}", each.steady if id == "endpoints" else each.whole_run]
@@ -173,7 +173,7 @@ def test_the_tables_of_the_markdown_are_those_of_the_page(run: Path) -> None:
 def test_an_objective_is_shown_with_its_unit_and_whether_it_was_met(tmp_path: Path) -> None:
     text = "[total]\nfail_ratio = 0.001\np95_ms = 1\nrequests_per_s = 3\n"
     run = write_run(tmp_path / "run", objectives=text, failures=[failure("x")])
-    summary, rows = result.summarize(run), read_page(run).tables["objectives"][1:]
+    summary, rows = result.judge(run)[0], read_page(run).tables["objectives"][1:]
     assert [row[:3] for row in rows] == [
         ["total", "failures", "≤ 0.1 %"],
         ["total", "p95", "≤ 1 ms"],

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness import histograms, verdict
 from harness.figures import Running, Sums
+from harness.formatting import NONE
 from harness.objectives import Objectives, Saturation
 from harness.runfolder import (
     ConnectionCounts,
@@ -141,7 +142,7 @@ def test_an_endpoint_that_was_not_hit_yet_may_still_be() -> None:
 def test_an_objective_without_samples_is_no_miss_until_the_run_is_over() -> None:
     summary = judged(*steady(times_us={LIST: [5_000] * 9}))
     (line,) = (each for each in standing(summary, is_over=False).objectives if "?q" in each.what)
-    assert (line.state, line.word, line.value) == ("pending", "no samples yet", "-")
+    assert (line.state, line.word, line.value) == ("pending", "no samples yet", NONE)
     (line,) = (each for each in standing(summary, is_over=True).objectives if "?q" in each.what)
     assert (line.state, line.word) == ("bad", "no samples")
 
@@ -211,8 +212,8 @@ def test_limits_and_values_have_their_units() -> None:
     assert [(line.what, line.limit, line.value) for line in lines] == [
         ("failures of all requests", "≤ 0 %", "0 %"),
         ("p95 of all requests", "≤ 500 ms", "20.02 ms"),
-        ("requests/s of all requests", "≥ 1 /s", "10 /s"),
-        ("max of GET /notice/all?q", "≤ 1500 ms", "20.02 ms"),
+        ("requests/s of all requests", "≥ 1/s", "10/s"),
+        ("max of GET /notice/all?q", "≤ 1,500 ms", "20.02 ms"),
     ]
 
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from harness.contract import ENDPOINTS
+from harness.formatting import NONE
 from harness.runfolder import (
     ConnectionCounts,
     DeviceCounts,
@@ -47,12 +48,12 @@ def figures(requests: int = 600, failures: int = 0, time_ms: float | None = 12.0
     )
 
 
-NONE = figures(0, time_ms=None)
+NOTHING = figures(0, time_ms=None)
 
 
 def summary(each: Figures, reasons: tuple[str, ...] = ()) -> Summary:
     rows = [
-        EndpointFigures(method=e.method, name=e.name, steady=each, whole_run=NONE)
+        EndpointFigures(method=e.method, name=e.name, steady=each, whole_run=NOTHING)
         for e in ENDPOINTS
     ]
     return Summary(
@@ -65,7 +66,7 @@ def summary(each: Figures, reasons: tuple[str, ...] = ()) -> Summary:
         carried_users=None,
         duration_s=70.0,
         steady_s=60.0,
-        total=Total(steady=each, whole_run=NONE),
+        total=Total(steady=each, whole_run=NOTHING),
         endpoints=rows,
         steps=[],
         generator=Generator(
@@ -107,8 +108,10 @@ def test_every_row_is_whole(each: Figures) -> None:
     lines = shown(summary(each))
     times = (each.p50_ms, each.p95_ms, each.p99_ms, each.max_ms)
     cells = [
-        *(str(each.requests), str(each.failures), f"{each.requests_per_s:.1f}"),
-        *("-" if time is None else f"{time:.0f}" for time in times),
+        f"{each.requests:,}",
+        f"{each.failures:,}",
+        f"{each.requests_per_s:.1f}",
+        *(NONE if time is None else f"{time:,.0f}" for time in times),
     ]
     assert row(lines, "request") == ["count", "failed", "/s", "p50", "p95", "p99", "max"]
     for endpoint in ENDPOINTS:
@@ -198,7 +201,7 @@ def test_several_steps_have_a_row_each() -> None:
     ]
     lines = shown(msgspec.structs.replace(summary(figures()), steps=steps))
     assert ["50", "30", "500"] in [line.split()[:3] for line in lines]
-    assert ["100", "30", "1000"] in [line.split()[:3] for line in lines]
+    assert ["100", "30", "1,000"] in [line.split()[:3] for line in lines]
     assert not [line for line in shown(summary(figures())) if line.split()[:1] == ["users"]]
 
 
@@ -231,21 +234,21 @@ def environment(users: int | None = 7, p95_ms: float | None = 48.2) -> SimpleNam
         (59.9, 60, "00:59 of 01:00"),
         (61.2, 600, "01:01 of 10:00"),
         (7, None, "00:07"),
-        (3601, 14_400, "60:01 of 240:00"),
+        (3601, 14_400, "1:00:01 of 4:00:00"),
     ],
 )
 def test_the_progress_is_one_line(elapsed_s: float, run_time_s: float | None, clock: str) -> None:
     line = progress_line(environment(), elapsed_s, run_time_s, is_ending=False)
-    assert line == f"{clock}  7 users  124 requests/s  4 failures  p95 48 ms"
+    assert line == f"{clock}  7 users  124 requests/s  4 failures  p95 48.2 ms"
     assert len(line) < 80
 
 
 def test_the_progress_before_there_is_any() -> None:
     line = progress_line(environment(users=None, p95_ms=None), 0, None, is_ending=False)
-    assert line == "00:00  0 users  124 requests/s  4 failures  p95 -"
+    assert line == f"00:00  0 users  124 requests/s  4 failures  p95 {NONE}"
 
 
 def test_the_progress_of_a_run_that_is_being_ended() -> None:
     line = progress_line(environment(users=0), 14_401.0, 14_400, is_ending=True)
-    assert line == "240:01 of 240:00  ending: users stop, then devices are read back and deleted"
+    assert line == "4:00:01 of 4:00:00  ending: users stop, then devices are read back and deleted"
     assert len(line) < 80
