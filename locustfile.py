@@ -33,4 +33,4 @@ class NoticeUser(NoticeApiUser):
 
     def on_stop(self) -> None:
         """Hang up. The device stays until no user of any process can write to it any more."""
-        self.sender.close()
+        self.close_connections()

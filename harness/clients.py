@@ -1,8 +1,4 @@
-"""Locust's own two clients behind the calls that the tasks make: for a proxy, or for comparison.
-
-Both send the same requests as `session.Session`, report under the same names, and judge the same
-answers alike. Their response time is locust's: with the time that the client itself takes.
-"""
+"""Locust's own `HttpSession`: for the tasks, and for the contract's requests when it is chosen."""
 
 from __future__ import annotations
 
@@ -10,80 +6,111 @@ import http.client
 import socket
 import ssl
 import zlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import gevent
-from locust import User
-from locust.clients import HttpSession
-from locust.contrib.fasthttp import FastHttpSession, LocustBadStatusCode
+from locust import HttpUser
+from locust.clients import HttpSession, LocustHttpAdapter
 
 import requests
-from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
-from geventhttpclient.useragent import RetriesExceeded
+from urllib3 import PoolManager
 from urllib3 import exceptions as urllib3
 
+from harness import ConfigurationError
 from harness.contract import Request
-from harness.response import redirect_text
+from harness.guard import check_host
+from harness.response import redirect_problem
 from harness.settings import Settings, redacted
 from harness.wire import faults as names
-from harness.wire import tls
 
 JSON_HEADERS = {"Accept": "application/json"}
 BODY_HEADERS = {**JSON_HEADERS, "Content-Type": "application/json"}
 
 
 class Client(Protocol):
-    """What the tasks need of a client; `was_sent_again` as of `session.Session`."""
+    """What sends the contract's requests; `was_sent_again` as of `session.Session`."""
 
     was_sent_again: bool
 
     def send(self, request: Request) -> bool:
-        """Send a request of the workload, report it, and return whether the answer was right."""
+        """Send a request of the contract, report it, and return whether the answer was right."""
 
     def close(self) -> None:
         """Close the connections."""
+
+
+class HostRefusedError(requests.RequestException):
+    """A redirect or an absolute URL leads to a host that may not be load-tested."""
+
+
+class _CheckedAdapter(LocustHttpAdapter):
+    """Locust's adapter, which passes every request that a session sends, redirected ones too."""
+
+    def __init__(self, pool_manager: PoolManager | None, allowed_hosts: tuple[str, ...]) -> None:
+        super().__init__(pool_manager=pool_manager)
+        self._allowed_hosts = allowed_hosts
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        """Send a request to an allowed host.
+
+        Raises:
+            HostRefusedError: the host is another; Locust counts the request as failed.
+        """
+        url = urlsplit(request.url or "")
+        try:
+            check_host(f"{url.scheme}://{url.netloc}", self._allowed_hosts)
+        except ConfigurationError as error:
+            raise HostRefusedError(str(error), request=request) from None
+        return super().send(request, *args, **options)
+
+
+def http_session(user: HttpUser, settings: Settings) -> HttpSession:
+    """Return the client that Locust would give a user, bound by TLS_VERIFY and ALLOWED_HOSTS."""
+    session = HttpSession(
+        base_url=user.host,
+        request_event=user.environment.events.request,
+        user=user,
+        pool_manager=user.pool_manager,
+    )
+    session.trust_env = False  # as HttpUser sets it
+    session.verify = (settings.tls_ca_file or True) if settings.tls_verify else False
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _CheckedAdapter(user.pool_manager, settings.allowed_hosts))
+    return session
 
 
 class OverdueError(OSError):
     """The whole answer did not come in time, however steadily it trickled."""
 
 
-class _Adapter(ABC):
-    """Sends through a client of locust's, which reports as its `with` block is told to.
+class RequestsClient:
+    """Sends the contract's requests through a user's `HttpSession`, as `session.Session` would.
 
-    Redirects are not followed: the target of one may be a host that nobody allowed.
+    The same requests, names and checks; the response time is Locust's, with the time that the
+    client itself takes. Redirects are not followed: none of the contract's answers is one.
     """
 
     def __init__(
-        self, client: Any, settings: Settings, may_send: Callable[[], bool] = lambda: True
+        self, client: HttpSession, settings: Settings, may_send: Callable[[], bool] = lambda: True
     ) -> None:
+        """Take a client of Locust's; `may_send` is asked before a request is sent again."""
         self.client = client
         self.base_url = client.base_url
         self.was_sent_again = False
         self._may_send = may_send
-        self._limit_s = settings.connect_timeout_s + settings.answer_timeout_s
+        self._timeout = (settings.connect_timeout_s, settings.answer_timeout_s)
         self._accept_encoding = "gzip" if settings.accept_gzip else "identity"
 
-    @abstractmethod
-    def _request(self, request: Request, headers: dict[str, str]) -> Any:
-        """Send it, and return locust's response, to be judged in a `with` block."""
-
-    @abstractmethod
-    def _error(self, response: Any) -> BaseException | None:
-        """Return why no whole answer came, or None."""
-
-    @abstractmethod
-    def _uses_kept_connection(self) -> bool:
-        """Say whether a request would now go out on a connection that served another before."""
-
-    @abstractmethod
-    def _body(self, response: Any) -> bytes:
-        """Return the body of a response that came."""
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
 
     def send(self, request: Request) -> bool:
-        """Send a request of the workload, report it, and return whether the answer was right."""
+        """Send a request of the contract, report it, and return whether the answer was right."""
         put_off: BaseException | None = None
         exchange = gevent.spawn(self._exchange, request)
         while not exchange.ready():
@@ -110,7 +137,7 @@ class _Adapter(ABC):
         if (
             kept
             and request.endpoint.method != "POST"
-            and _closed_unanswered(self._error(response))
+            and _closed_unanswered(response.error)
             and self._may_send()
         ):
             # RFC 9110, 9.2.2: an idempotent request may be sent again, once; its time counts.
@@ -122,116 +149,34 @@ class _Adapter(ABC):
 
     def _in_time(self, request: Request) -> Any:
         headers = JSON_HEADERS if request.body is None else BODY_HEADERS
-        with gevent.Timeout(self._limit_s, OverdueError("no whole answer in time")):
-            return self._request(request, {**headers, "Accept-Encoding": self._accept_encoding})
+        with gevent.Timeout(sum(self._timeout), OverdueError("no whole answer in time")):
+            return self.client.request(
+                request.endpoint.method,
+                request.target,
+                name=request.endpoint.name,
+                catch_response=True,
+                data=request.body,
+                headers={**headers, "Accept-Encoding": self._accept_encoding},
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
 
     def _problem(self, request: Request, response: Any) -> str | None:
-        if (error := self._error(response)) is not None:
-            return fault_of(error)
+        if response.error is not None:
+            return fault_of(response.error)
         status = response.status_code
         if 300 <= status < 400 and status != 304:
-            location = (response.headers or {}).get("location") or ""
+            location = response.headers.get("location") or ""
             expected = request.endpoint.status
-            return redirect_text(expected, status, location, redacted(self.base_url))
-        return request.problem(status, self._body(response))
-
-
-class RequestsClient(_Adapter):
-    """Locust's `HttpSession`, on requests and urllib3."""
-
-    def __init__(
-        self, client: HttpSession, settings: Settings, may_send: Callable[[], bool] = lambda: True
-    ) -> None:
-        """Take over a client that locust made.
-
-        Args:
-            client: locust's.
-            settings: of the run.
-            may_send: is asked before a request is sent for the second time.
-        """
-        super().__init__(client, settings, may_send)
-        client.verify = (settings.tls_ca_file or True) if settings.tls_verify else False
-        self._timeout = (settings.connect_timeout_s, settings.answer_timeout_s)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.client.close()
-
-    def _request(self, request: Request, headers: dict[str, str]) -> Any:
-        return self.client.request(
-            request.endpoint.method,
-            request.target,
-            name=request.endpoint.name,
-            catch_response=True,
-            data=request.body,
-            headers=headers,
-            timeout=self._timeout,
-            allow_redirects=False,
-        )
-
-    def _error(self, response: Any) -> BaseException | None:
-        return response.error  # type: ignore[no-any-return]
+            return redirect_problem(expected, status, location, redacted(self.base_url))
+        return request.problem(status, response.content or b"")
 
     def _uses_kept_connection(self) -> bool:
-        pools = self.client.get_adapter(self.base_url).poolmanager.pools
+        """Return whether a request would go out on a connection that served another before."""
+        adapter: Any = self.client.get_adapter(self.base_url)
+        pools = adapter.poolmanager.pools
         queues = [pools[key].pool.queue for key in pools.keys()]  # noqa: SIM118
         return any(kept is not None and kept.is_connected for queue in queues for kept in queue)
-
-    def _body(self, response: Any) -> bytes:
-        return response.content or b""
-
-
-class FastHttpClient(_Adapter):
-    """Locust's `FastHttpSession`, on geventhttpclient."""
-
-    def __init__(self, user: User, settings: Settings) -> None:
-        """Make the client that a `FastHttpUser` would have."""
-        client = FastHttpSession(
-            base_url=user.host,
-            request_event=user.environment.events.request,
-            user=user,
-            insecure=not settings.tls_verify,
-            ssl_context_factory=lambda: tls.context(
-                verify=settings.tls_verify, ca_file=settings.tls_ca_file
-            ),
-            connection_timeout=settings.connect_timeout_s,
-            network_timeout=settings.answer_timeout_s,
-            max_retries=0,
-        )
-        super().__init__(client, settings)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.client.client.close()
-
-    def _exchange(self, request: Request) -> Any:
-        response = super()._exchange(request)
-        self.was_sent_again = request.endpoint.method != "POST"  # who knows: it would not say so
-        return response
-
-    def _request(self, request: Request, headers: dict[str, str]) -> Any:
-        response = self.client.request(
-            request.endpoint.method,
-            request.target,
-            name=request.endpoint.name,
-            catch_response=True,
-            data=request.body,
-            headers=headers,
-            allow_redirects=False,
-        )
-        if self._error(response) is not None:
-            self.close()
-        return response
-
-    def _error(self, response: Any) -> BaseException | None:
-        error = response.request_meta["exception"]  # set too when the answer ended in mid-body
-        return None if isinstance(error, LocustBadStatusCode) else error
-
-    def _uses_kept_connection(self) -> bool:
-        return False  # geventhttpclient itself sends an idempotent request again
-
-    def _body(self, response: Any) -> bytes:
-        return response.content or b""
 
 
 def _closed_unanswered(error: BaseException | None) -> bool:
@@ -269,13 +214,8 @@ _FAULTS: tuple[tuple[type[BaseException], str, str], ...] = (
     (requests.ReadTimeout, "", names.ANSWER_TIMEOUT),
     (urllib3.ReadTimeoutError, "", names.ANSWER_TIMEOUT),
     (urllib3.ProtocolError, "", names.NOT_HTTP),
-    (HTTPConnectionClosed, "", names.CLOSED_BEFORE),
-    (HTTPParseError, "Incomplete", names.CLOSED_INSIDE),
-    (HTTPParseError, "chunk", names.WRONG_BODY),
-    (HTTPParseError, "", names.NOT_HTTP),
     (http.client.HTTPException, "", names.NOT_HTTP),
     (TimeoutError, "", names.ANSWER_TIMEOUT),
-    (RetriesExceeded, "timed out", names.ANSWER_TIMEOUT),
 )
 
 

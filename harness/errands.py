@@ -40,7 +40,7 @@ def run(
     waiting, turns = iter(items), _turns(per_s)
 
     def go() -> None:
-        session = Session(origin, _unreported)
+        session = Session(origin)
         try:
             for item in waiting:
                 gevent.sleep(max(0.0, next(turns) - time.monotonic()))
@@ -65,7 +65,3 @@ def _turns(per_s: float) -> Iterator[float]:
         turn_s = max(turn_s, time.monotonic())
         yield turn_s
         turn_s += 1 / per_s
-
-
-def _unreported(**_: object) -> None:
-    """Take the place of locust's event."""

@@ -19,7 +19,7 @@ from flask_login import current_user
 
 from harness import ConfigurationError, command_line, contract
 from harness.origin import Origin
-from harness.session import answers
+from harness.session import Session
 from harness.settings import Settings, redacted
 from harness.wire import Fault
 
@@ -57,12 +57,15 @@ def check_target(host: str | None, settings: Settings) -> None:
         raise ConfigurationError(
             "no host to test; give --host http://127.0.0.1:8000 or set HOST in .env"
         )
+    session = Session(Origin(host, settings))
     try:
-        answers(Origin(host, settings), contract.list_boards())
+        session.exchange(contract.list_boards())
     except Fault as fault:
         raise ConfigurationError(
             f"the target {redacted(host)} does not answer ({fault}); is it running?"
         ) from None
+    finally:
+        session.close()
 
 
 def guard_form(

@@ -1,17 +1,13 @@
-"""The HTTP client that a user holds: one kept connection, and no work that can be left out.
+"""The measured path of a user's requests: one kept connection, and no work that can be left out.
 
->>> session.send(contract.list_boards())                   # the tasks: sent, judged, reported
->>> with session.get("/boards", catch_response=True) as answer:    # locust's own habits
-...     if not answer.json():
-...         answer.failure("no boards")
+>>> session.send(contract.list_boards())     # sent, checked, reported to Locust's statistics
 """
 
 from __future__ import annotations
 
-import json as json_module
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import perf_counter, time
-from typing import Any, NoReturn
+from typing import Any
 
 import gevent
 from locust.exception import CatchResponseError
@@ -22,12 +18,17 @@ from harness.response import Response, redirect_problem
 from harness.wire import Answer, Connection, Fault, faults
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
+"""Methods whose requests may be sent twice (RFC 9110, 9.2.2)."""
 LOOK_AFTER_S = 0.02
 POST_IDLE_S = 1.0  # less than common servers keep an idle connection; gunicorn's threads: 2 s
 
 
+def unreported(**_: object) -> None:
+    """Take the place of Locust's `request` event for requests outside the statistics."""
+
+
 class Session:
-    """The client of one user; locust's `request` event fires once for each request.
+    """The client of one user; Locust's `request` event fires once for each request.
 
     Attributes:
         reconnects: idempotent requests that the server's closing of the kept connection met.
@@ -38,7 +39,7 @@ class Session:
     def __init__(
         self,
         origin: Origin,
-        fire: Callable[..., None],
+        fire: Callable[..., None] = unreported,
         context: Callable[[], dict[str, Any]] = dict,
         may_send: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -46,9 +47,9 @@ class Session:
 
         Args:
             origin: where the requests go.
-            fire: fires locust's `request` event.
-            context: the user's, for the event.
-            may_send: is asked once more when a connection was awaited, right before it is used.
+            fire: fires Locust's `request` event.
+            context: of the user, for the event.
+            may_send: asked once more right before a request goes out after a wait.
         """
         self.base_url = origin.url
         self.reconnects = 0
@@ -64,12 +65,10 @@ class Session:
     def send(self, request: Request) -> bool:
         """Send a request of the contract and report it; return whether the answer was right."""
         endpoint = request.endpoint
-        method = endpoint.method
-        wire = self._origin.render(method, request.target, request.body)
         start_time, start = time(), perf_counter()
         answer: Answer | None = None
         try:
-            answer, began = self._exchange(start, wire, method != "POST")
+            answer, began = self._exchange(start, request)
         except Fault as fault:
             elapsed_ms = (perf_counter() - start) * 1000
             problem: str | None = str(fault)
@@ -79,55 +78,52 @@ class Session:
             length = len(answer.body)
             status = answer.status
             if 300 <= status < 400 and status != 304:
-                problem = redirect_problem(endpoint.status, answer, self.base_url)
+                location = answer.headers.get("location", "")
+                problem = redirect_problem(endpoint.status, status, location, self.base_url)
             else:
                 problem = request.problem(status, answer.body)
+        url = self.base_url + request.target
         try:
-            self._report(request, elapsed_ms, length, answer, problem, start_time)
+            self._fire(
+                request_type=endpoint.method,
+                name=endpoint.name,
+                response_time=elapsed_ms,
+                response_length=length,
+                response=Response(answer, url, elapsed_ms),
+                context=self._context(),
+                exception=None if problem is None else CatchResponseError(problem),
+                start_time=start_time,
+                url=url,
+            )
         finally:
             if self._put_off is not None:
                 self._raise_what_was_put_off()
         return problem is None
 
-    def _raise_what_was_put_off(self) -> NoReturn:
-        put_off, self._put_off = self._put_off, None
-        assert put_off is not None
-        raise put_off
+    def exchange(self, request: Request) -> Answer:
+        """Send a request outside the statistics.
 
-    def _report(
-        self,
-        request: Request,
-        elapsed_ms: float,
-        length: int,
-        answer: Answer | None,
-        problem: str | None,
-        start_time: float,
-    ) -> None:
-        url = self.base_url + request.target
-        self._fire(
-            request_type=request.endpoint.method,
-            name=request.endpoint.name,
-            response_time=elapsed_ms,
-            response_length=length,
-            response=Response(answer, url, elapsed_ms),
-            context=self._context(),
-            exception=None if problem is None else CatchResponseError(problem),
-            start_time=start_time,
-            url=url,
-        )
+        Raises:
+            Fault: no whole answer came.
+        """
+        try:
+            return self._exchange(perf_counter(), request)[0]
+        finally:
+            if self._put_off is not None:
+                self._raise_what_was_put_off()
 
     def ask(self, request: Request) -> tuple[int, bytes]:
         """Send a request outside the statistics; return status and body, 0 when none came."""
-        method = request.endpoint.method
-        wire = self._origin.render(method, request.target, request.body)
         try:
-            answer, _ = self._exchange(perf_counter(), wire, method != "POST")
-            found = answer.status, answer.body
+            answer = self.exchange(request)
         except Fault:
-            found = 0, b""
-        if self._put_off is not None:
-            self._raise_what_was_put_off()
-        return found
+            return 0, b""
+        return answer.status, answer.body
+
+    def _raise_what_was_put_off(self) -> None:
+        put_off, self._put_off = self._put_off, None
+        assert put_off is not None
+        raise put_off
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -135,8 +131,11 @@ class Session:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, start: float, wire: bytes, idempotent: bool) -> tuple[Answer, float]:
+    def _exchange(self, start: float, request: Request) -> tuple[Answer, float]:
         """Send on the kept connection, or on a new one; return the answer and when that began."""
+        method = request.endpoint.method
+        idempotent = method in IDEMPOTENT
+        wire = self._origin.render(method, request.target, request.body)
         connection, self._connection = self._connection, None
         self.connect_ms = 0.0
         self.was_sent_again = False
@@ -191,83 +190,6 @@ class Session:
             if connection.put_off is not None:
                 self._put_off, connection.put_off = connection.put_off, None
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        name: str | None = None,
-        *,
-        data: bytes | str | None = None,
-        json: object = None,
-        headers: Mapping[str, str] | None = None,
-        catch_response: bool = False,
-        context: Mapping[str, object] | None = None,
-    ) -> Response:
-        """Send any request, as locust's own client does, and report it unless it is to be caught.
-
-        Args:
-            method: in capitals.
-            path: path and query behind the base URL, percent-encoded.
-            name: statistics name; the path without it.
-            data: body as it is.
-            json: body to be encoded; wins over `data`.
-            headers: besides, or instead of, the usual ones.
-            catch_response: report at the end of a `with` block, as success() or failure() say.
-            context: for the `request` event.
-        """
-        body = json_module.dumps(json, ensure_ascii=False) if json is not None else data
-        raw = body.encode() if isinstance(body, str) else body
-        wire = self._origin.render_with(method, path, raw, headers or {})
-        start_time, began = time(), perf_counter()
-        answer: Answer | None = None
-        problem: str | None = None
-        try:
-            answer, began = self._exchange(began, wire, method in IDEMPOTENT)
-        except Fault as fault:
-            problem = str(fault)
-        elapsed_ms = (perf_counter() - began) * 1000
-        if answer is not None and answer.status >= 400:
-            problem = f"status {answer.status}"
-        elif answer is not None and 300 <= answer.status != 304:
-            problem = redirect_problem(200, answer, self.base_url)
-        response = Response(answer, self.base_url + path, elapsed_ms)
-
-        def report(problem: str | None) -> None:
-            self._fire(
-                request_type=method,
-                name=name or path,
-                response_time=elapsed_ms,
-                response_length=len(response.content),
-                response=response,
-                context={**self._context(), **(context or {})},
-                exception=None if problem is None else CatchResponseError(problem),
-                start_time=start_time,
-                url=response.url,
-            )
-            if self._put_off is not None:
-                self._raise_what_was_put_off()
-
-        if catch_response:
-            return response.await_verdict(problem, report)
-        report(problem)
-        return response
-
-    def get(self, path: str, **options: Any) -> Response:
-        """Send a GET request; see `request`."""
-        return self.request("GET", path, **options)
-
-    def post(self, path: str, **options: Any) -> Response:
-        """Send a POST request; see `request`."""
-        return self.request("POST", path, **options)
-
-    def put(self, path: str, **options: Any) -> Response:
-        """Send a PUT request; see `request`."""
-        return self.request("PUT", path, **options)
-
-    def delete(self, path: str, **options: Any) -> Response:
-        """Send a DELETE request; see `request`."""
-        return self.request("DELETE", path, **options)
-
 
 def _is_fit(connection: Connection, idle_s: float, idempotent: bool) -> bool:
     """Say whether a request may go out on a kept connection.
@@ -279,15 +201,3 @@ def _is_fit(connection: Connection, idle_s: float, idempotent: bool) -> bool:
     if idempotent and idle_s < LOOK_AFTER_S:
         return connection.is_open
     return (idempotent or idle_s < POST_IDLE_S) and connection.is_alive()
-
-
-def answers(origin: Origin, request: Request) -> None:
-    """Send one request, only to see whether anything there speaks HTTP.
-
-    Raises:
-        Fault: nothing does.
-    """
-    wire = origin.render(request.endpoint.method, request.target, request.body)
-    connection = Connection(origin.endpoint)
-    connection.exchange(wire)
-    connection.close()

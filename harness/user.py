@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import gevent
 from locust import HttpUser, User
+from locust.clients import HttpSession
 from locust.env import Environment
 from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness import ConfigurationError
-from harness.clients import Client, FastHttpClient, RequestsClient
+from harness.clients import Client, RequestsClient, http_session
 from harness.contract import Request
 from harness.data import Vocabulary
 from harness.devices import Devices
@@ -77,6 +79,9 @@ def shared_in(environment: Environment) -> Shared:
 class NoticeApiUser(HttpUser):
     """An `HttpUser` that sends requests of the notice API and makes repeatable choices.
 
+    `send` is the measured path of the contract's requests. `client` is Locust's own, for tasks in
+    Locust's usual style; both count in the same statistics.
+
     Attributes:
         shared: settings, words and the device pool of this process.
         random: this user's own generator: its choices do not depend on other users' timing.
@@ -86,7 +91,7 @@ class NoticeApiUser(HttpUser):
 
     def __init__(self, environment: Environment) -> None:
         """Take the next number; the seed, the worker and that number give all later choices."""
-        User.__init__(self, environment)  # not HttpUser's, which makes a client of its own
+        User.__init__(self, environment)  # HttpUser's would make a client that few tasks need
         self.shared = shared_in(environment)
         try:  # once more here: locust's web UI can give a user class another host in mid-run
             check_host(self.host or "", self.shared.settings.allowed_hosts)
@@ -94,9 +99,7 @@ class NoticeApiUser(HttpUser):
             raise StopTest(str(error)) from None
         number = next(self.shared.numbers)
         self.random = Random(f"{self.shared.seed}/{self.shared.worker_index}/{number}")
-        self.sender = self._make_client()
-        if not isinstance(self.sender, RequestsClient):
-            self.client = self.sender  # type: ignore[assignment] # what a task calls get() of
+        self._sender = self._make_sender()
         self.tasks = _OwnChoice(type(self).tasks, self.random)
 
     def send(self, request: Request) -> bool:
@@ -106,7 +109,7 @@ class NoticeApiUser(HttpUser):
             StopUser: the user was told to stop; nothing is sent then.
         """
         self.stop_if_told()
-        return self.sender.send(request)
+        return self._sender.send(request)
 
     def write(self, device_id: str, request: Request) -> bool:
         """Send a request that changes a device, and note for the end what it may have done there.
@@ -118,11 +121,11 @@ class NoticeApiUser(HttpUser):
         journal, is_right = self.shared.devices.journal, False
         sent_s = journal.now_s()
         try:
-            is_right = self.sender.send(request)
+            is_right = self._sender.send(request)
         finally:
             assert request.change is not None
             field, value = request.change
-            if not is_right or self.sender.was_sent_again:  # one of the two is still in doubt
+            if not is_right or self._sender.was_sent_again:  # one of the two is still in doubt
                 journal.add(device_id, field, Write(value, sent_s, None))
             if is_right:
                 journal.add(device_id, field, Write(value, sent_s, journal.now_s()))
@@ -142,13 +145,21 @@ class NoticeApiUser(HttpUser):
             gevent.sleep(STOP_POLL_S)
         raise StopUser  # what is under way ends by itself
 
-    def _make_client(self) -> Client:
+    @cached_property
+    def client(self) -> HttpSession:  # type: ignore[override] # Locust makes it in __init__
+        """Return Locust's own `HttpSession`, made when a task first uses it."""
+        return http_session(self, self.shared.settings)
+
+    def close_connections(self) -> None:
+        """Close what this user has open; the next request opens another connection."""
+        self._sender.close()
+        if "client" in vars(self):
+            self.client.close()
+
+    def _make_sender(self) -> Client:
         settings = self.shared.settings
         has_lease = self.shared.devices.has_lease
-        if settings.http_client == "fasthttp":
-            return FastHttpClient(self, settings)
         if settings.http_client == "requests":
-            HttpUser.__init__(self, self.environment)
             return RequestsClient(self.client, settings, has_lease)
         fire = self.environment.events.request.fire
         origin = self.shared.origin(self.host or "")

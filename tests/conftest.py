@@ -65,4 +65,4 @@ def make_user(
     made: list[NoticeUser] = []
     yield make
     for user in made:
-        user.sender.close()
+        user.close_connections()

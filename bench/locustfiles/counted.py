@@ -60,7 +60,7 @@ class RegisteredUser(AtItsAddress):
         """Register."""
         with self.turn:
             super().on_start()
-            self.sender.close()
+            self.close_connections()
 
 
 # Here, since what a class names is added to its base's.

@@ -138,8 +138,8 @@ def test_unchecked_looks_at_the_status_alone(
         user = kind(environment)
         user.on_start()
         sent.append(user.send(contract.list_boards()))
-        user.sender.close()
+        user.close_connections()
         notice_server.devices.clear()
     assert sent == [False, True]
     assert not user.send(contract.subscribe("unknown", ("cse",)))
-    user.sender.close()
+    user.close_connections()

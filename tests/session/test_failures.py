@@ -172,7 +172,7 @@ def test_the_answer_timeout_is_for_each_request_anew(
     server = serve(answers_after(0.3))
     client = connect(server.url, answer_timeout_s=1.0)
     for _ in range(5):
-        client.session.get("/")
+        client.call()
     assert client.problems == [None] * 5
     assert server.connections == 1
 
@@ -183,9 +183,9 @@ def test_the_answer_timeout_still_holds_on_the_hundredth_request(
     server = serve(sends(OK, keeps=True))
     client = connect(server.url, answer_timeout_s=0.5)
     for _ in range(100):
-        client.session.get("/")
+        client.call()
     server.behave = stalls_after(b"")
-    client.session.get("/")
+    client.call()
     assert client.problems == [None] * 100 + [names.ANSWER_TIMEOUT]
     assert client.fired[-1]["response_time"] > 400
 
@@ -220,7 +220,7 @@ def test_a_large_request_is_sent_whole(
     server = serve(sends(OK, keeps=True))
     client = connect(server.url)
     body = b"0123456789abcdef" * 500_000
-    client.session.put("/", data=body)
+    client.call("PUT", body=body)
     assert server.bodies == [body]
     assert client.problems == [None]
 
@@ -246,7 +246,7 @@ def test_an_answer_that_came_in_time_counts_however_late_it_is_read(
         return True
 
     client = connect(serve(behave).url, answer_timeout_s=0.3)
-    client.session.get("/")
+    client.call()
     assert client.problems == [None]
 
 
@@ -256,5 +256,5 @@ def test_a_body_of_many_empty_members_is_refused_at_once(
     """Each costs a copy of the rest: they would stop the loop of all users for seconds."""
     body = gzip.compress(b"") * 100_000
     client = connect(serve(sends(answer(200, body, "Content-Encoding: gzip"))).url)
-    client.session.get("/")
+    client.call()
     assert client.problems == [names.WRONG_BODY]

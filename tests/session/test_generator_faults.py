@@ -32,7 +32,7 @@ from harness.settings import Settings
 server = Server(sends(OK, keeps=True))
 url = f"http://{sys.argv[1]}:{server.port}"
 client = Client(url, Settings(connect_timeout_s=5.0, answer_timeout_s=5.0))
-client.session.get("/")
+client.call()
 client.session.close()
 gevent.sleep(float(sys.argv[2]))
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -43,12 +43,12 @@ try:
         taken.append(os.open("/dev/null", os.O_RDONLY))
 except OSError:
     pass
-client.session.get("/")
-client.session.get("/")
+client.call()
+client.call()
 for number in taken:
     os.close(number)
 gevent.sleep(0.1)  # gevent closes them in the loop
-client.session.get("/")
+client.call()
 print(json.dumps(client.problems))
 """
 
@@ -77,8 +77,8 @@ def test_no_local_port_left(
     with no_more_open_files(), monkeypatch.context() as patch:
         raw_socket = get_original("socket", "socket")
         patch.setattr(raw_socket, "connect_ex", lambda *_: errno.EADDRNOTAVAIL)
-        client.session.get("/")
-    client.session.get("/")
+        client.call()
+    client.call()
     assert client.problems == [NO_PORT, None]
     assert len(server.requests) == 1
 
@@ -106,7 +106,7 @@ def test_an_address_of_a_family_that_is_switched_off_is_passed_over(
         monkeypatch, (UNKNOWN_FAMILY, ("::1", server.port)), (2, ("127.0.0.1", server.port))
     )
     client = connect(f"http://two-families.example:{server.port}")
-    client.session.get("/")
+    client.call()
     assert client.problems == [None]
 
 
@@ -115,7 +115,7 @@ def test_only_addresses_that_this_machine_cannot_use(
 ) -> None:
     resolve_to(monkeypatch, (UNKNOWN_FAMILY, ("::1", 80)))
     client = connect("http://other-family.example")
-    client.session.get("/")
+    client.call()
     assert client.problems == ["host unreachable"]
 
 
@@ -128,7 +128,7 @@ def test_a_refusal_says_more_than_an_address_that_this_machine_cannot_use(
         port = silent.getsockname()[1]
         resolve_to(monkeypatch, (2, ("127.0.0.1", port)), (UNKNOWN_FAMILY, ("::1", port)))
         client = connect(f"http://two-families.example:{port}")
-        client.session.get("/")
+        client.call()
     assert client.problems == ["connection refused"]
 
 

@@ -60,10 +60,10 @@ def test_killed_in_an_exchange(
     with no_more_open_files():
         before = watchers()
         if kept:
-            client.session.post("/")
+            client.call("POST")
         over = Event()
         server.behave = stalls_until(over, PARTS[part])
-        user = gevent.spawn(client.session.post, "/")
+        user = gevent.spawn(client.call, "POST")
         wait_for(lambda: len(server.requests) == kept + 1, "it is sent")
         user.kill(block=False)
         gevent.sleep(0)
@@ -77,7 +77,7 @@ def test_killed_in_an_exchange(
         assert client.problems == [*[None] * kept, closed]
         wait_for(lambda: watchers() <= before, "no watcher is left")
         server.behave = sends(OK)
-        assert client.session.get("/").content == b"ok"
+        assert client.call().content == b"ok"
         assert client.problems[kept + 1 :] == [None]
         client.session.close()
 
@@ -92,14 +92,14 @@ def test_a_timeout_of_the_users_own(
     with no_more_open_files():
         before = watchers()
         if kept:
-            client.session.get("/")
+            client.call()
         server.behave = stalls_after(PARTS[part])
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-            client.session.get("/")
+            client.call()
         assert client.problems == [None] * kept
         wait_for(lambda: watchers() <= before, "no watcher is left")
         server.behave = sends(OK)
-        assert client.session.get("/").content == b"ok"
+        assert client.call().content == b"ok"
         assert client.problems[kept:] == [None]
         client.session.close()
 
@@ -109,7 +109,7 @@ def test_stopped_while_connecting(scheme: str, connect: Callable[..., Client]) -
     with nobody_accepts() as port, no_more_open_files():
         before = watchers()
         client = connect(f"{scheme}://127.0.0.1:{port}")
-        user = gevent.spawn(client.session.get, "/")
+        user = gevent.spawn(client.call)
         wait_for(lambda: watchers() > before, "it connects")
         user.kill()
         wait_for(lambda: watchers() <= before, "no watcher is left")
@@ -126,7 +126,7 @@ def test_stopped_in_a_handshake(
         before = watchers()
         client = connect(server.url.replace("http:", "https:"))
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-            client.session.get("/")
+            client.call()
         over.set()
         wait_for(lambda: watchers() <= before, "no watcher is left")
 
@@ -141,7 +141,7 @@ def test_stopped_while_sending(
         before = watchers()
         client = connect(server.url)
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-            client.session.put("/", data=bytes(20_000_000))
+            client.call("PUT", body=bytes(20_000_000))
         over.set()
         wait_for(lambda: watchers() <= before, "no watcher is left")
 
@@ -152,7 +152,7 @@ def test_many_users_stopped_at_once(
     server = serve(stalls_after(OK[:9]))
     with no_more_open_files():
         clients = [connect(server.url, answer_timeout_s=0.5) for _ in range(50)]
-        users = [gevent.spawn(client.session.get, "/") for client in clients]
+        users = [gevent.spawn(client.call) for client in clients]
         wait_for(lambda: len(server.requests) == 50, "all are sent")
         gevent.killall(users)
         assert [client.problems for client in clients] == [["answer timeout"]] * 50
@@ -169,10 +169,10 @@ def test_an_answer_timeout_reaches_no_later_wait(
     server = serve(sends(OK, keeps=True))
     client = connect(server.url, answer_timeout_s=0.5)
     for _ in range(2):
-        client.session.get("/")
+        client.call()
         gevent.sleep(0.6)
     server.behave = stalls_after(b"")
-    client.session.get("/")
+    client.call()
     gevent.sleep(0.6)
     assert client.problems == [None, None, "answer timeout"]
 
@@ -201,8 +201,8 @@ def test_a_kill_while_a_request_is_sent_again_loses_it_not(
     client = connect(server.url)
 
     def act() -> None:
-        client.session.get("/")
-        client.session.get("/")
+        client.call()
+        client.call()
         pytest.fail("it goes on after the kill")
 
     user = gevent.spawn(act)

@@ -8,7 +8,7 @@ import pytest
 from session.raw_servers import OK, Client, Server, answer, sends
 
 from harness import contract
-from harness.clients import redirect_text
+from harness.response import redirect_problem
 
 REDIRECT = "redirect: expected status 200, got 302 to "
 HERE, HOST, ELSEWHERE = "another path of this server", "http of this host", "another host"
@@ -58,7 +58,7 @@ def test_a_redirect_says_whither_in_constant_text(
     server.behave = sends(redirect(location, server.port), keeps=True)
     client = connect(server.url)
     assert not client.session.send(contract.list_boards())
-    client.session.get("/a")
+    client.call(target="/a")
     assert client.problems == [REDIRECT + whither] * 2
     assert len(server.requests) == 2, "it is not followed"
     assert server.connections == 1
@@ -107,11 +107,12 @@ def test_an_answer_without_a_body_leaves_the_connection_fit_for_the_next(
 
     server = serve(behave)
     client = connect(server.url)
-    got = [client.session.request(method, "/") for _ in range(3)]
+    got = [client.call(method) for _ in range(3)]
     status = int(name[:3])
     assert [response.status_code for response in got] == [status, 200, status]
     assert [response.content for response in got] == [b"", b"ok", b""]
-    assert client.problems == [None] * 3
+    named = f"expected status 200, got {status}"
+    assert client.problems == [named, None, named]
     assert server.connections == 1
 
 
@@ -140,12 +141,12 @@ def test_the_answer_to_head_ends_with_its_head(
 ) -> None:
     server = serve(sends(HEADS[name], keeps=True))
     client = connect(server.url)
-    got = client.session.request("HEAD", "/")
+    got = client.call("HEAD")
     status = 404 if name == "an error" else 200
     assert (got.status_code, got.content) == (status, b"")
     server.behave = sends(OK, keeps=True)
-    assert client.session.get("/").content == b"ok"
-    assert client.problems == [None if status == 200 else "status 404", None]
+    assert client.call().content == b"ok"
+    assert client.problems == [None if status == 200 else "expected status 200, got 404", None]
 
 
 @pytest.mark.parametrize(
@@ -161,4 +162,4 @@ def test_the_answer_to_head_ends_with_its_head(
 )
 def test_one_address_in_two_spellings_is_one(base_url: str, location: str, whither: str) -> None:
     """And no scheme of the server's invention gets into the text."""
-    assert redirect_text(200, 302, location, base_url) == REDIRECT + whither
+    assert redirect_problem(200, 302, location, base_url) == REDIRECT + whither

@@ -42,8 +42,7 @@ def closes_after(count: int, idle_s: float = 0.0) -> Callable[[socket.socket, in
 
 
 def act(client: Client, method: str, number: int) -> None:
-    body = {"data": f"{method} {number}"} if method != "GET" else {}
-    client.session.request(method, "/", **body)
+    client.call(method, body=f"{method} {number}".encode() if method != "GET" else None)
 
 
 @pytest.mark.parametrize("close_after", [1, 2, 3, 7])

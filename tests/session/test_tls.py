@@ -30,7 +30,7 @@ TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
 def problem(client: Client) -> str | None:
-    client.session.get("/")
+    client.call()
     return client.problems[-1]
 
 
@@ -137,7 +137,7 @@ def test_a_connection_is_kept(
     server = serve(sends(OK, keeps=True), tls=context)
     client = connect(server.url, tls_ca_file=authority.ca)
     for _ in range(5):
-        client.session.request(method, "/", data=b"x")
+        client.call(method, body=b"x")
         gevent.sleep(0.01)
     assert client.problems == [None] * 5
     assert server.connections == 1
@@ -166,7 +166,7 @@ def test_a_kept_connection_that_was_closed(
     server = serve(behave, tls=context)
     client = connect(server.url, tls_ca_file=authority.ca)
     for _ in range(4):
-        client.session.request(method, "/", data=b"x")
+        client.call(method, body=b"x")
         wait_for(lambda: server.closed == server.connections, "the server closed it")
     assert client.problems == [None] * 4
     assert len(server.requests) == server.connections == 4
@@ -190,7 +190,7 @@ def test_garbage_on_an_idle_connection(
     client = connect(server.url, tls_ca_file=authority.ca)
     with no_more_open_files(but=2):
         for _ in range(3):
-            client.session.request(method, "/", data=b"x")
+            client.call(method, body=b"x")
             wait_for(lambda: server.closed == server.connections, "the server closed it")
         assert client.problems == [None] * 3
     assert len(server.requests) == 3
@@ -209,7 +209,7 @@ def test_big_answers(
     server = serve(sends(raw, keeps=framing == "length"), tls=authority.server_context())
     client = connect(server.url, tls_ca_file=authority.ca)
     for _ in range(2):
-        assert client.session.get("/").content == body
+        assert client.call().content == body
     assert client.problems == [None] * 2
 
 
@@ -227,7 +227,7 @@ def test_a_record_that_was_begun_before_a_full_buffer(
     body = b"0123456789abcdef" * 50_000
     server = serve(sends(answer(200, body), keeps=True), tls=authority.server_context())
     client = connect(server.url, tls_ca_file=authority.ca)
-    assert client.session.get("/").content == body
+    assert client.call().content == body
 
 
 def test_an_answer_up_to_the_end_of_tls(
@@ -242,7 +242,7 @@ def test_an_answer_up_to_the_end_of_tls(
 
     server = serve(behave, tls=authority.server_context())
     client = connect(server.url, tls_ca_file=authority.ca)
-    assert client.session.get("/").content == b"to the end"
+    assert client.call().content == b"to the end"
     assert client.problems == [None]
 
 
@@ -257,7 +257,7 @@ def test_an_answer_in_many_small_records(
     server = serve(behave, tls=authority.server_context())
     client = connect(server.url, tls_ca_file=authority.ca)
     for _ in range(3):
-        assert client.session.get("/").content == b"ok"
+        assert client.call().content == b"ok"
     assert server.connections == 1
 
 
@@ -267,7 +267,7 @@ def test_a_large_request(
     server = serve(sends(OK, keeps=True), tls=authority.server_context())
     client = connect(server.url, tls_ca_file=authority.ca)
     body = b"0123456789abcdef" * 200_000
-    client.session.put("/", data=body)
+    client.call("PUT", body=body)
     assert server.bodies == [body]
 
 
