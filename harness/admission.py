@@ -47,13 +47,7 @@ class Admission:
     def __init__(
         self, runner: MasterRunner, identity: Identity, is_fatal: Callable[[], bool]
     ) -> None:
-        """Begin to keep the door.
-
-        Args:
-            runner: locust's.
-            identity: what each worker has to be like.
-            is_fatal: whether this process ends when a worker is refused.
-        """
+        """Begin; `is_fatal` says whether this process ends when a worker is refused."""
         self._runner = runner
         self._identity = identity
         self._is_fatal = is_fatal

@@ -26,7 +26,6 @@ class Arrivals:
     """Keeps, for one run, how far each worker has told of it."""
 
     def __init__(self, run: str) -> None:
-        """Begin before the first report of a run."""
         self._run = run
         self._workers: dict[str, _Worker] = {}
 
@@ -36,13 +35,7 @@ class Arrivals:
         told.until, told.heard_s = max(int(now_s), told.until), max(now_s, told.heard_s)
 
     def take(self, worker: str, report: Report, now_s: float) -> bool:
-        """Note a report; return whether it counts: it is of this run, and is there once.
-
-        Args:
-            worker: who sent it.
-            report: as it came.
-            now_s: when it came, seconds since the epoch.
-        """
+        """Note a report that came at `now_s`; return whether it counts: of this run, and new."""
         if report.run != self._run:  # of a worker that an earlier run had lost
             return False
         told = self._workers.setdefault(worker, _Worker())

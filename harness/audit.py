@@ -47,8 +47,7 @@ def read_back(
     Args:
         origin: of the server.
         ids: of the devices, all of them registered and none deleted.
-        journals: of all processes; None when that of a process is missing: then it is only
-            asked whether the devices are there.
+        journals: of all processes; None when one is missing: then only existence is checked.
         settings: of the run.
     """
     found = _Found()

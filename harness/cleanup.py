@@ -52,15 +52,8 @@ def conclude(
 ) -> tuple[DeviceCounts, Audit | None]:
     """Read a sample of a run's devices back, delete all, and count.
 
-    Args:
-        base_url: of the server.
-        seed: of the run.
-        handovers: of all processes that took part; no user writes any more.
-        ledger: of the run.
-        settings: of the run.
-
-    Returns:
-        The counts, and what was found; None when there was nothing to read.
+    `handovers` are those of all processes that took part; no user writes any more. The audit is
+    None when there was nothing to read.
     """
     origin = Origin(base_url, settings)
     used = identified(seed, {each.worker: range(each.used) for each in handovers})
@@ -100,15 +93,9 @@ def sweep(
 ) -> Swept:
     """Delete devices from the server and strike them off the ledger, within `cleanup_timeout_s`.
 
-    Args:
-        origin: of the server.
-        devices: by id.
-        doubts: those whose registration nobody has confirmed, and until when in seconds of
-            `time.monotonic` the server may still be at work on it: until then "not found" means
-            nothing, and they are asked for again.
-        ledger: of the run.
-        settings: of the run.
-        tell: is told in a sentence why it takes so long, when it does.
+    `doubts` are those whose registration nobody has confirmed, and until when in seconds of
+    `time.monotonic` the server may still be working on it: until then "not found" means nothing,
+    and they are asked for again. `tell` is told in a sentence why it takes so long.
     """
     swept = Swept(set(), set())
     to_strike: list[Numbered] = []

@@ -134,8 +134,7 @@ class Server:
         """Start it and wait until it is healthy.
 
         Raises:
-            ConfigurationError: it cannot be seeded or started, or did not become healthy; says
-                why.
+            ConfigurationError: it cannot be filled or started, or is not healthy; says why.
         """
         try:
             self._start()

@@ -80,14 +80,12 @@ class Pool:
     """
 
     def __init__(self, limit: int, random: Random) -> None:
-        """Start empty."""
         self._limit = limit
         self._random = random
         self._came = 0
         self._ids: list[str] = []
 
     def __len__(self) -> int:
-        """Return how many devices can be drawn."""
         return len(self._ids)
 
     def add(self, id_: str) -> None:
@@ -117,7 +115,7 @@ class Numbers:
 
         Args:
             ask: asks that the numbers `first` to `last` be reserved; `reserved` is the answer.
-            at_once: so many are asked for, when half as many are left.
+            at_once: this many are asked for, when half as many are left.
         """
         self.used = 0
         self._at_once = at_once
@@ -168,7 +166,7 @@ class Devices:
         Args:
             seed: of the run.
             worker: index of this process.
-            ask: see `Numbers`; when it is left out, every number counts as reserved.
+            ask: see `Numbers`; without it every number counts as reserved.
             at_once: see `Numbers`.
             limit: of the pool.
             sample: how many devices will be read back at the end.

@@ -27,15 +27,15 @@ def run(
     per_s: float,
     timeout_s: float,
 ) -> None:
-    """Do an errand for each of some items, until all are done or the time is over.
+    """Run `errand(session, item)` for each item, over at most `CONNECTIONS` connections.
 
     Args:
-        origin: where the requests go, over at most `CONNECTIONS` connections.
-        items: what there is to do.
-        errand: does it for one of them.
-        per_s: so many are begun in a second at most.
+        origin: where the requests go.
+        items: one for each call.
+        errand: sends the requests of one item.
+        per_s: at most this many begin in a second.
         timeout_s: seconds after which the rest is left, and what is under way too: a session
-            waits for an answer even when it is killed, but nobody else waits for the session.
+            waits for an answer even when it is killed, but nobody waits for the session.
     """
     waiting, turns = iter(items), _turns(per_s)
 

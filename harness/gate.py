@@ -71,13 +71,7 @@ def check_target(host: str | None, settings: Settings) -> None:
 def guard_form(
     web_ui: WebUI, environment: Environment, check_start: Callable[[str | None], None]
 ) -> None:
-    """Refuse what is typed into the web UI and cannot work, before locust takes it over.
-
-    Args:
-        web_ui: locust's.
-        environment: locust's.
-        check_start: gets the host that was typed; raises a ConfigurationError to refuse a start.
-    """
+    """Refuse a start from the web UI for which `check_start(host)` raises a ConfigurationError."""
     assert web_ui.app is not None
 
     @web_ui.app.before_request
@@ -112,7 +106,6 @@ class MasterPort:
     """Looks at the master's port once, before locust binds it: there is no event in between."""
 
     def __init__(self) -> None:
-        """Expect the first parsing of this process; locust makes more parsers later."""
         self._is_looked_at = False
 
     def check_when_parsed(self, parser: LocustArgumentParser) -> None:

@@ -17,12 +17,9 @@ def check_host(url: str, allowed: tuple[str, ...]) -> str:
     Loopback is `localhost`, 127.0.0.0/8 and ::1, as written: a name is not resolved, since what it
     resolves to can change between this check and the first request.
 
-    Args:
-        url: base URL of the target.
-        allowed: host names and addresses, lower case, without a port.
-
     Raises:
-        ConfigurationError: the URL is wrong, or its host is neither loopback nor allowed.
+        ConfigurationError: the URL is wrong, or its host is neither loopback nor in `allowed`
+            (names and addresses in lower case, without a port).
     """
     url = base_url(url)
     name = (urlsplit(url).hostname or "").lower()

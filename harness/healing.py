@@ -10,14 +10,10 @@ EARLIER_S = 10
 
 
 def wait_longer(runner: MasterRunner, patience_s: float) -> None:
-    """Let the master give a worker up only when its users have stopped: so it needs no others.
+    """Let the master give a worker up only after `patience_s`, when its users have stopped.
 
     Locust does so after 4 s: then the users of a worker that is cut off may be started elsewhere
     while they go on, and a run ends whose workers are all out of reach.
-
-    Args:
-        runner: locust's; it counts down from this number every second.
-        patience_s: for how long a worker may be silent.
     """
     handle = runner.handle_message
 

@@ -18,11 +18,7 @@ class Watch:
     """Watches this process until stopped, and tells how each second went."""
 
     def __init__(self, tell: Callable[[Health], None]) -> None:
-        """Begin.
-
-        Args:
-            tell: gets each second soon after it is over.
-        """
+        """Begin; `tell` gets each second soon after it is over."""
         self._tell = tell
         self._process = psutil.Process()
         self._watcher = gevent.spawn(self._watch)

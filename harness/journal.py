@@ -46,7 +46,6 @@ class Journal:
     """
 
     def __init__(self, size: int) -> None:
-        """Keep the writes to so many devices."""
         self.writes: dict[str, Writes] = {}
         self._size = size
         self._ids: list[str] = []
@@ -79,13 +78,7 @@ class Journal:
 
 
 def possible_values(journals: Iterable[Mapping[str, Writes]], id_: str, field: str) -> set[Value]:
-    """Return what a field may hold after all writes of all processes; nothing if there was none.
-
-    Args:
-        journals: of the processes.
-        id_: of the device.
-        field: of it.
-    """
+    """Return what a field may hold after all writes of all processes; empty without any."""
     of_processes = [journal.get(id_, {}).get(field, []) for journal in journals]
     return {
         write.value

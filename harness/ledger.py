@@ -75,7 +75,6 @@ class Ledger:
             self._file.write(b"\n")  # behind a row that was cut
 
     def __enter__(self) -> Self:
-        """Hold it for a while."""
         return self
 
     def __exit__(
@@ -84,7 +83,6 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it."""
         self.close()
 
     def reserve(self, worker: int, first: int, last: int) -> None:

@@ -81,10 +81,10 @@ class Master:
         """Begin to listen.
 
         Args:
-            runner: locust's.
+            runner: Locust's.
             identity: what each worker has to be like.
-            on_worker_begin: is told of each worker that is given users, by locust's id of it.
-            on_worker_end: is told of each last word, likewise.
+            on_worker_begin: called with the id of each worker that is given users.
+            on_worker_end: called with each worker's id and last word.
         """
         self._on_worker_begin = on_worker_begin
         self._on_worker_end = on_worker_end

@@ -35,7 +35,6 @@ class Meter:
     """
 
     def __init__(self, environment: Environment, run: str = "") -> None:
-        """Begin to listen."""
         self.run, self.reports = run, 0
         self._environment = environment
         self._events = environment.events

@@ -38,12 +38,9 @@ def whole(least: int, most: int | None = None) -> Parser[int]:
 
 
 def decimal(what: str, least: float, *, is_above: bool = False) -> Parser[float]:
-    """Return a parser of finite numbers.
+    """Return a parser of finite numbers of `least` or more; `what` they are is for the message.
 
-    Args:
-        what: the number is, for the message, such as "users per second".
-        least: the lowest number.
-        is_above: whether the number must be above the lowest.
+    With `is_above`, the least itself is refused.
     """
     bounds = f"more than {least:g}" if is_above else f"{least:g} or more"
 
@@ -64,10 +61,7 @@ def duration_s(
 ) -> Parser[float]:
     """Return a parser of durations such as 90, 2.5, 30s, 5m or 1h30m, in seconds.
 
-    Args:
-        least: the shortest, in seconds.
-        most: the longest, in seconds.
-        is_whole: whether fractions of a second are refused, as Locust refuses them.
+    With `is_whole`, fractions of a second are refused, as Locust refuses them.
     """
     example = "30s, 5m or 1h30m" if is_whole else "30s, 2.5s or 1m30s"
     lower = ", more than 0" if 0 < least < 1 else f", at least {least:g}s" if least else ""

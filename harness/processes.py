@@ -42,13 +42,8 @@ def start_process(
 ) -> subprocess.Popen[bytes]:
     """Start a program in a process group of its own, so that Ctrl-C reaches it only through us.
 
-    On Linux the kernel sends it SIGTERM when this process dies, even by SIGKILL.
-
-    Args:
-        command: program and arguments.
-        log: file that gets its output; without it the output is shown.
-        env: its environment.
-        cwd: its working directory.
+    On Linux the kernel sends it SIGTERM when this process dies, even by SIGKILL. Its output goes
+    to the file `log`, or is shown.
     """
     output = log.open("ab") if log is not None else None
     try:

@@ -49,12 +49,6 @@ class Recorder:
     ) -> None:
         """Make the folder, write the manifest and begin the record.
 
-        Args:
-            environment: locust's.
-            settings: the suite's.
-            wanted: the objectives of the run.
-            started_s: when the run began, seconds since the epoch.
-
         Raises:
             ConfigurationError: the folder cannot be made.
         """
@@ -185,11 +179,7 @@ class Recorder:
         return self._next - int(self.started_s)
 
     def so_far(self, lost_workers: int) -> Summary:
-        """Judge the seconds that are written as the end of the run would.
-
-        Args:
-            lost_workers: how many workers took part and are gone.
-        """
+        """Judge the seconds that are written as the end of the run would."""
         if self._found is None or self._found[0] != self._next:
             self._found = self._next, self.running.figures()
         ending = self._ending(DeviceCounts(), ConnectionCounts(), lost_workers)
@@ -202,14 +192,7 @@ class Recorder:
         lost_workers: int,
         audit: Audit | None = None,
     ) -> Summary:
-        """Write down what is known at the end, and return it.
-
-        Args:
-            devices: what became of the devices that the run registered.
-            connections: what the users' connections cost.
-            lost_workers: how many workers took part and did not report their end.
-            audit: what came of reading devices back.
-        """
+        """Write down what is known at the end, and return the result."""
         gevent.killall([self.history, self._keeper])
         if self.meter is not None:
             self.meter.stop()

@@ -31,8 +31,6 @@ class Session:
     """The client of one user; Locust's `request` event fires once for each request.
 
     Attributes:
-        reconnects: idempotent requests that the server's closing of the kept connection met.
-        connect_ms: time that the last request spent on a new connection, 0.0 on a kept one.
         was_sent_again: whether the server may have seen the last request twice.
     """
 
@@ -49,11 +47,9 @@ class Session:
             origin: where the requests go.
             fire: fires Locust's `request` event.
             context: of the user, for the event.
-            may_send: asked once more right before a request goes out after a wait.
+            may_send: asked right before a request goes out after a wait.
         """
         self.base_url = origin.url
-        self.reconnects = 0
-        self.connect_ms = 0.0
         self.was_sent_again = False
         self._origin = origin
         self._context = context
@@ -137,7 +133,6 @@ class Session:
         idempotent = method in IDEMPOTENT
         wire = self._origin.render(method, request.target, request.body)
         connection, self._connection = self._connection, None
-        self.connect_ms = 0.0
         self.was_sent_again = False
         if connection is not None:
             if _is_fit(connection, start - connection.started, idempotent):
@@ -146,7 +141,7 @@ class Session:
                 except Fault as fault:
                     if not (fault.unanswered and idempotent):
                         raise
-                    self._count_reconnect()  # RFC 9110, 9.2.2: sent again, once
+                    self._origin.connections.reconnects += 1  # RFC 9110, 9.2.2: sent again, once
                     self.was_sent_again = True
                 else:
                     self._put_back(connection)
@@ -154,7 +149,7 @@ class Session:
             else:
                 connection.close()
                 if idempotent:
-                    self._count_reconnect()
+                    self._origin.connections.reconnects += 1
         while True:
             try:
                 connection = Connection(self._origin.endpoint)
@@ -163,19 +158,14 @@ class Session:
                 if not self.was_sent_again:
                     raise
                 self._put_off = kill  # the server may have seen the first try: it is counted
-        self.connect_ms = (perf_counter() - start) * 1000
         self._origin.connections.opened += 1
-        self._origin.connections.connecting_ms += self.connect_ms
+        self._origin.connections.connecting_ms += (perf_counter() - start) * 1000
         if not self._may_send():
             connection.close()
             raise Fault(faults.NOT_SENT)
         answer = self._answer_on(connection, wire)
         self._put_back(connection)
         return answer, start
-
-    def _count_reconnect(self) -> None:
-        self.reconnects += 1
-        self._origin.connections.reconnects += 1
 
     def _put_back(self, connection: Connection) -> None:
         if connection.can_be_kept and self._connection is None:

@@ -21,7 +21,6 @@ class Statistics:
     """
 
     def __init__(self, environment: Environment) -> None:
-        """Take the place."""
         self._environment = environment
         self._listener = _locusts_own(environment)
         if self._listener is not None:
@@ -35,15 +34,7 @@ class Statistics:
     def add(
         self, key: Key, times_ms: Sequence[float], length: int, second: int, last_s: float
     ) -> None:
-        """Add requests of one endpoint.
-
-        Args:
-            key: method and name.
-            times_ms: their response times; at least one.
-            length: of their bodies, in sum.
-            second: in which they ended, since the epoch.
-            last_s: when the last of them ended.
-        """
+        """Add requests of one endpoint in one second, with the sum of their body lengths."""
         if self._listener is None:
             return
         counted = self._environment.stats

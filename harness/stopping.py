@@ -35,11 +35,8 @@ def dispatcher(
     """Return a dispatcher that stops spawning when the run stops.
 
     Locust's own goes on to the end of the ramp-up, and so wakes workers that have finished. It
-    sleeps between two steps, so what it comes to then may be too late as well.
-
-    Args:
-        is_stopping: whether that is so.
-        on_users: is told how many users of each class each worker is to have, before the worker.
+    sleeps between two steps, so what it comes to then may be too late as well. `on_users` is told
+    how many users of each class each worker is to have, before the worker.
     """
 
     class StoppableDispatcher(UsersDispatcher):
@@ -56,12 +53,7 @@ def dispatcher(
 
 
 def refuse_starts(runner: MasterRunner, is_stopping: Callable[[], bool]) -> None:
-    """Keep the master from replacing the users of a worker that leaves at the end.
-
-    Args:
-        runner: locust's.
-        is_stopping: whether that is so.
-    """
+    """Keep the master from replacing the users of a worker that leaves at the end."""
     start = runner.start
 
     def start_unless_stopping(*args: Any, **kwargs: Any) -> None:
@@ -86,12 +78,7 @@ def stop_one_at_a_time(runner: WorkerRunner) -> None:
 
 
 def refuse_users(runner: WorkerRunner, is_over: Callable[[], bool]) -> None:
-    """Keep a worker from users that come too late for it, such as those of one that leaves.
-
-    Args:
-        runner: locust's.
-        is_over: whether it takes no users of this run any more.
-    """
+    """Keep a worker from users of a run that is over for it, such as those of one that leaves."""
     start = runner.start_worker
 
     def start_unless_over(user_classes_count: dict[str, int], **kwargs: Any) -> None:

@@ -61,7 +61,6 @@ class Failure(Struct, frozen=True):
     last_seen_s: float
 
     def __add__(self, other: Failure) -> Failure:
-        """Add what was seen of the same failure elsewhere, or later."""
         return Failure(
             self.method,
             self.name,
@@ -148,7 +147,6 @@ class Files:
     """
 
     def __init__(self, folder: Path, started_s: float) -> None:
-        """Begin them, each with its heading."""
         self._folder = folder
         self._log = (folder / HISTOGRAMS).open("wb", buffering=0)
         self._timeline = (folder / TIMELINE).open("wb", buffering=0)

@@ -39,12 +39,6 @@ class Worker:
     """Follows a master, through one run or many."""
 
     def __init__(self, runner: WorkerRunner, identity: Identity) -> None:
-        """Say hello and begin to listen.
-
-        Args:
-            runner: locust's.
-            identity: what this process is like.
-        """
         self._runner = runner
         self._identity = identity
         self._run = ""

@@ -14,7 +14,6 @@ class Fault(Exception):
     """
 
     def __init__(self, name: str, *, unanswered: bool = False) -> None:
-        """Name it."""
         super().__init__(name)
         self.unanswered = unanswered
 

@@ -34,7 +34,6 @@ class Answer:
     __slots__ = ("body", "head", "status")
 
     def __init__(self, status: int, head: bytes, body: bytes) -> None:
-        """Keep the parts."""
         self.status = status
         self.head = head
         self.body = body
@@ -70,7 +69,6 @@ class AnswerParser:
     )
 
     def __init__(self) -> None:
-        """Make it ready for `begin`."""
         self.keep = False
         self._bodyless = False
         self._complete = False

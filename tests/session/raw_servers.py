@@ -22,6 +22,7 @@ from gevent.socket import wait_write
 from harness import contract
 from harness.origin import Origin
 from harness.response import Response
+from harness.runfolder import ConnectionCounts
 from harness.session import Session
 from harness.settings import Settings
 from harness.wire import Connection, Endpoint, Fault
@@ -231,6 +232,10 @@ class Client:
         row = contract.Endpoint(method, target, 200, None, bytes)
         self.session.send(contract.Request(row, target, body, lambda _: None))
         return self.fired[-1]["response"] if self.fired else None
+
+    @property
+    def connections(self) -> ConnectionCounts:
+        return self.origin.connections
 
     @property
     def problems(self) -> list[str | None]:

@@ -103,14 +103,14 @@ def test_gunicorn_sync(tmp_path: Path, connect: Callable[..., Client]) -> None:
         send_the_mix(client)
     assert client.problems == [None] * 30
     assert client.fired[0]["response"].headers["connection"] == "close"
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
 
 
 def test_gunicorn_gthread(gthread: str, connect: Callable[..., Client]) -> None:
     client = connect(gthread)
     send_the_mix(client)
     assert client.problems == [None] * 30
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
 
 
 def test_gunicorn_gthread_with_users_that_idle_longer_than_it_keeps_connections(
@@ -125,7 +125,7 @@ def test_gunicorn_gthread_with_users_that_idle_longer_than_it_keeps_connections(
     ]
     gevent.joinall(users, raise_error=True)
     assert [client.problems for client in clients] == [[None] * 5] * 6
-    assert {client.session.reconnects for client in clients} <= {1, 2, 3, 4}
+    assert {client.connections.reconnects for client in clients} <= {1, 2, 3, 4}
 
 
 def test_django_runserver(tmp_path: Path, connect: Callable[..., Client]) -> None:
@@ -201,4 +201,4 @@ def test_nginx_that_closes_after_a_number_of_requests(
     said = [event["response"].headers["connection"] for event in client.fired]
     assert said.count("close") == 2
     assert client.problems == [None] * 20
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0

@@ -70,7 +70,7 @@ def test_a_server_that_closes_after_each_nth_answer(
             wait_for(lambda: server.closed == server.connections, "the server closed it")
     assert client.problems == [None] * count
     again = [method for method, number in sent if number and number % close_after == 0]
-    assert client.session.reconnects == len([method for method in again if method != "POST"])
+    assert client.connections.reconnects == len([method for method in again if method != "POST"])
     assert server.connections == -(-count // close_after)
     assert len(server.requests) == count
     posts = [body for body in server.bodies if body.startswith(b"POST")]
@@ -85,7 +85,7 @@ def test_all_requests_take_the_one_live_connection(
     for number, method in enumerate(["POST", "POST", "GET", "POST", "PUT", "POST", "DELETE"]):
         act(client, method, number)
     assert server.connections == 1
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
     assert len(server.requests) == 7
 
 
@@ -106,7 +106,7 @@ def test_a_reset_between_two_requests(
         wait_for(lambda: server.closed == server.connections, "the server reset it")
     assert client.problems == [None] * 4
     assert server.connections == 4
-    assert client.session.reconnects == (0 if method == "POST" else 3)
+    assert client.connections.reconnects == (0 if method == "POST" else 3)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
@@ -160,7 +160,7 @@ def test_a_new_connection_closed_without_an_answer_is_a_failure(
     act(client, method, 1)
     assert client.problems == ["connection reset" if resets else UNANSWERED]
     assert len(server.requests) == server.connections == 1
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
@@ -174,7 +174,7 @@ def test_a_request_is_sent_again_once_not_twice(
     act(client, method, 1)
     assert client.problems == [None, UNANSWERED]
     assert len(server.requests) == 3
-    assert client.session.reconnects == 1
+    assert client.connections.reconnects == 1
 
 
 def test_a_post_on_a_live_connection_closed_unanswered_is_not_sent_again(
@@ -187,7 +187,7 @@ def test_a_post_on_a_live_connection_closed_unanswered_is_not_sent_again(
     act(client, "POST", 1)
     assert client.problems == [None, UNANSWERED]
     assert server.bodies == [b"", b"POST 1"]
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
@@ -202,7 +202,7 @@ def test_half_an_answer_on_a_kept_connection_is_a_failure(
     act(client, method, 1)
     assert client.problems == [None, CUT]
     assert len(server.requests) == 2
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
     server.behave = sends(OK)
     act(client, method, 2)
     assert client.problems[2] is None
@@ -220,11 +220,11 @@ def test_half_an_answer_and_a_reset_on_a_kept_connection_is_a_failure(
     act(client, method, 1)
     assert client.problems == [None, "connection reset"]
     assert len(server.requests) == 2
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
     server.behave = sends(OK)
     act(client, method, 2)
     assert client.problems[2] is None
-    assert (server.connections, client.session.reconnects) == (2, 0)
+    assert (server.connections, client.connections.reconnects) == (2, 0)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
@@ -240,7 +240,7 @@ def test_a_reset_instead_of_an_answer_on_a_kept_connection(
     assert client.problems == [None, "connection reset"]
     again = method != "POST"
     assert len(server.requests) == 2 + again
-    assert client.session.reconnects == again
+    assert client.connections.reconnects == again
 
 
 def test_an_answer_timeout_on_a_kept_connection_is_not_sent_again(
@@ -349,7 +349,7 @@ def test_a_post_takes_no_connection_that_a_server_may_be_about_to_close(
     act(client, "POST", 2)
     assert server.connections == 2
     assert client.problems == [None] * 3
-    assert client.session.reconnects == 0
+    assert client.connections.reconnects == 0
 
 
 @pytest.mark.parametrize("unasked", [b"", answer(408, b"too late", "Connection: close")])
@@ -389,6 +389,6 @@ def test_what_came_before_a_request_was_sent_is_no_answer_to_it(
     act(client, "GET", 0)
     wait_for(lambda: len(client.fired) == 2, "the second is answered")
     assert client.problems == [None, None]
-    assert client.session.reconnects == 1
+    assert client.connections.reconnects == 1
     assert len(server.requests) == 2
     assert client.fired[1]["response_time"] < 5000
