@@ -230,7 +230,7 @@ class SimulatedUser:
 
     def __init__(self, process: Process, words: Iterable[str]) -> None:
         self.process = process
-        self.sender = Sender(process.run.server, process.run.time.now)
+        self._sender = Sender(process.run.server, process.run.time.now)
         self.random = process.run.random
         keywords = SimpleNamespace(draw=lambda random: (next(iter(words)),))
         vocabulary = SimpleNamespace(keywords=keywords)
@@ -238,7 +238,7 @@ class SimulatedUser:
 
     def send(self, request: Request) -> bool:
         self.stop_if_told()
-        return self.sender.send(request)
+        return self._sender.send(request)
 
     @property
     def _state(self) -> str:
