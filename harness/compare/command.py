@@ -104,6 +104,8 @@ def _new(
     folder = settings.results_dir / runfolder.checked_run_id(run_id)
     if (folder / files.PLAN).exists():
         raise ConfigurationError(f"{folder} holds a comparison already; --resume goes on with it")
+    # Last: whoever mistyped an option is told so, not asked to install a program first.
+    _check_programs(chosen, known)
     folder = runfolder.create(settings.results_dir, run_id)
     plan = Plan(
         id=folder.name,
@@ -143,6 +145,7 @@ def _resumed(
                 f"{variant.name} is deployed in another way than when {options.resume} began; "
                 "begin a new comparison"
             )
+    _check_programs([_base(plan, variant.name) for variant in plan.variants], known)
     return options.resume, plan, _by_variant(plan, known)
 
 
@@ -152,6 +155,10 @@ def _check(names: Sequence[str], known: Mapping[str, Deployment]) -> None:
             raise ConfigurationError(f"unknown variant {name!r}; there are {', '.join(known)}")
         if names.count(name) > 1:
             raise ConfigurationError(f"{name} is named twice; --aa compares it with itself")
+
+
+def _check_programs(names: Sequence[str], known: Mapping[str, Deployment]) -> None:
+    for name in names:
         deployments.check_programs(known[name])
 
 

@@ -11,6 +11,7 @@ import pytest
 from compare_plans import plan
 
 from harness import __main__ as command_line
+from harness import deployments
 from harness.compare import experiment, options, progress
 
 ALL = ("runserver", "gunicorn", "gunicorn-threads", "gunicorn-nginx")
@@ -78,9 +79,10 @@ def test_the_pace_is_that_of_the_turns_before() -> None:
         (["--resume", "nowhere", "--rounds", "5"], "leave --rounds out"),
         (["results/a", "results/b", "--steps", "50"], "--steps: not with run folders"),
         (["--run-id", "a/b"], "the run id 'a/b' cannot name a folder"),
+        ([], "the deployment gunicorn-nginx needs nginx: install it"),
     ],
 )
-def test_what_is_wrong_gets_one_line(
+def test_what_is_wrong_gets_one_line_and_a_missing_program_is_the_last_of_it(
     arguments: list[str],
     expected: str,
     tmp_path: Path,
@@ -89,6 +91,7 @@ def test_what_is_wrong_gets_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(deployments, "find_program", lambda _: None)
     try:
         code = command_line.main(["compare", *arguments])
     except SystemExit as end:
