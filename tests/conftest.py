@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -17,6 +18,8 @@ from harness.settings import HTTP_CLIENTS, NAMES, Settings
 
 for name in NAMES:  # neither a developer's environment nor their .env has a say in the tests
     os.environ.pop(name, None)
+# In the background of a script this process ignores SIGINT, and so would all its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
     from locustfile import NoticeUser
 
