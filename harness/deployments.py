@@ -9,8 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -27,6 +25,7 @@ from harness.processes import (
     free_port,
     inherited,
     last_words,
+    open_directly,
     start_process,
     stop_processes,
 )
@@ -42,6 +41,7 @@ SEED = 1
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+HEALTH_TIMEOUT_S = 1.0
 POLL_S = 0.1
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -208,9 +208,9 @@ class Server:
                 if process.poll() is not None:
                     raise ConfigurationError(f"the {name} ended at its start: {self._words(name)}")
             try:
-                with urllib.request.urlopen(self.url + self._deployment.health, timeout=1):
+                with open_directly(self.url + self._deployment.health, HEALTH_TIMEOUT_S):
                     return
-            except (urllib.error.URLError, OSError) as error:
+            except OSError as error:
                 said = str(error)
                 time.sleep(POLL_S)
         raise ConfigurationError(

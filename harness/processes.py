@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPResponse
 from pathlib import Path
 
 import psutil
@@ -42,8 +44,8 @@ def start_process(
 ) -> subprocess.Popen[bytes]:
     """Start a program in a process group of its own, so that Ctrl-C reaches it only through us.
 
-    On Linux the kernel sends it SIGTERM when this process dies, even by SIGKILL. Its output goes
-    to the file `log`, or is shown.
+    SIGINT ends it, even where this process ignores SIGINT. On Linux the kernel sends it SIGTERM
+    when this process dies, even by SIGKILL. Its output goes to the file `log`, or is shown.
     """
     output = log.open("ab") if log is not None else None
     try:
@@ -55,17 +57,22 @@ def start_process(
             env=env,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_die_with_parent(os.getpid()) if sys.platform == "linux" else None,
+            preexec_fn=_preparation(os.getpid()),
         )
     finally:
         if output is not None:
             output.close()
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
-    prctl = ctypes.CDLL(None).prctl
+def _preparation(parent: int) -> Callable[[], None]:
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def before_exec() -> None:
+        # A shell without job control lets what it starts in the background ignore SIGINT, and
+        # all children of that inherit this. Ours are stopped by it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if prctl is None:
+            return
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died between the fork and the line above
             os._exit(1)
@@ -98,6 +105,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def open_directly(url: str | urllib.request.Request, timeout_s: float) -> HTTPResponse:
+    """Ask a server that we started ourselves, never through a proxy.
+
+    `urlopen` asks the proxy that HTTP_PROXY names even for 127.0.0.1.
+
+    Raises:
+        OSError: there was no answer in time, or one with an error status.
+    """
+    response: HTTPResponse = _DIRECT.open(url, timeout=timeout_s)
+    return response
 
 
 def cpu_s(pid: int) -> float:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 
+import direct
 import requests
 from commands import Commands, wait_until
 
@@ -38,7 +39,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 def answers(url: str) -> bool:
     try:
-        requests.get(url, timeout=PATIENCE_S)
+        direct.get(url, timeout=PATIENCE_S)
     except requests.ConnectionError:
         return False
     return True
@@ -46,14 +47,14 @@ def answers(url: str) -> bool:
 
 def post(url: str, **fields: object) -> dict:
     """Press a button of the web UI; return its answer."""
-    answer = requests.post(url, data=fields, timeout=PATIENCE_S).json()
+    answer = direct.post(url, data=fields, timeout=PATIENCE_S).json()
     assert answer["success"] is True, answer
     return answer
 
 
 def state(url: str) -> dict:
     """Return how the run stands, as the live page has it."""
-    return requests.get(f"{url}/verdict/state", timeout=PATIENCE_S).json()
+    return direct.get(f"{url}/verdict/state", timeout=PATIENCE_S).json()
 
 
 def verdict(url: str) -> str | None:

@@ -23,18 +23,26 @@ def downloads(tmp_path: Path) -> Path:
     return tmp_path / "downloads"
 
 
+def start_chromium(options: webdriver.ChromeOptions) -> webdriver.Chrome:
+    """Start it without a screen; both it and its driver ignore HTTP_PROXY."""
+    options.binary_location = CHROMIUM or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_argument("--no-proxy-server")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("no_proxy", "localhost")  # where selenium asks the driver
+        return webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+
+
 @pytest.fixture
 def browser(commands: Commands, downloads: Path) -> Iterator[webdriver.Chrome]:  # noqa: F811
     """Yield a browser that is gone, with its processes, before `commands` looks what is left."""
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("needs chromium and chromedriver")
     options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
     options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    chrome = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    chrome = start_chromium(options)
     yield chrome
     processes = psutil.Process(chrome.service.process.pid).children(recursive=True)
     chrome.quit()

@@ -5,8 +5,8 @@ The tests are one story, and follow the README's words. What they need is in `ma
 
 from __future__ import annotations
 
+import direct
 import pytest
-import requests
 from commands import wait_until
 from compose_stack import POLL_S, Stack, docker, health, service, user_ids
 
@@ -31,7 +31,7 @@ def test_every_service_gets_healthy(stack: Stack) -> None:
     wanted = {(each, "healthy") for each in SERVICES - {"seed"}} | {("seed", "exited 0")}
     wait_until(lambda: states() == wanted, f"{wanted}", HEALTHY_S, poll_s=POLL_S)
     assert len(stack.containers("worker")) == 2
-    answer = requests.get(f"{stack.web_url}/stats/requests", timeout=30).json()
+    answer = direct.get(f"{stack.web_url}/stats/requests", timeout=30).json()
     assert [worker["state"] for worker in answer["workers"]] == ["ready", "ready"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import psutil
 import pytest
+from commands import PATIENCE_S
 from notice_server import NoticeServer
 from notice_server import answers as answering
 
@@ -20,17 +20,18 @@ from bench.locustfiles import ours
 from bench.server import Nginx
 from harness import contract
 from harness.origin import Origin
-from harness.processes import find_program
+from harness.processes import find_program, open_directly
 from harness.session import Session
 from harness.settings import Settings
 from locustfile import NoticeUser
 
 SENDS = """
-import json, sys, time, urllib.request
+import json, sys, time
+from harness.processes import open_directly
 url, seconds, report, more = sys.argv[1], float(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 sent, latest = 0, time.monotonic() + seconds
 while time.monotonic() < latest:
-    urllib.request.urlopen(url).close()
+    open_directly(url, 60).close()
     sent += 1
 json.dump({"requests": sent + more, "failures": 0}, open(report, "w"))
 """
@@ -81,7 +82,7 @@ def test_every_kind_of_request_gets_a_right_answer(nginx: Nginx) -> None:
 def test_the_counter_leaves_its_own_requests_out(nginx: Nginx) -> None:
     assert [nginx.requests() for _ in range(3)] == [0, 0, 0]
     for _ in range(5):
-        urllib.request.urlopen(nginx.url + contract.BOARDS).close()
+        open_directly(nginx.url + contract.BOARDS, PATIENCE_S).close()
     assert [nginx.requests() for _ in range(3)] == [5, 5, 5]
 
 

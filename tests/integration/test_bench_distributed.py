@@ -10,6 +10,7 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import psutil
 import pytest
+from commands import PATIENCE_S
 
 from bench import BenchError, answers
 from bench.distributed import measuring
@@ -18,7 +19,7 @@ from bench.distributed.messages import sharing, sharing_bytes, total
 from bench.distributed.results import Load
 from bench.server import Nginx, asking_for_its_id
 from harness import contract
-from harness.processes import find_program
+from harness.processes import find_program, open_directly
 
 WAIT_S = (0.1, 0.3)
 
@@ -44,7 +45,7 @@ def test_a_registration_gets_its_own_id_or_the_fixed_one(nginx: Nginx) -> None:
         (asking_for_its_id(contract.register("MINE"), "MINE"), "MINE"),
     ):
         sent = urllib.request.Request(nginx.url + request.target, request.body, method="POST")
-        with urllib.request.urlopen(sent) as answer:
+        with open_directly(sent, PATIENCE_S) as answer:
             assert request.problem(answer.status, answer.read()) is None, device_id
 
 

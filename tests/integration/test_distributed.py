@@ -8,6 +8,7 @@ import time
 
 from locust.event import Events
 
+import direct
 import pytest
 import requests
 from commands import Commands, interrupt, wait_until
@@ -191,7 +192,7 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
     for number in (1, 2):
         wait_until(lambda: is_started(url), "both are ready again")
         wait_until(lambda: all_are_reading(notice_server, 10), "users are reading")
-        assert requests.post(f"{url}/stop", timeout=30).json()["success"] is True
+        assert direct.post(f"{url}/stop", timeout=30).json()["success"] is True
         summaries = sorted(commands.results.glob("*/summary.json"))
         assert len(summaries) == number
         summary = json.loads(summaries[-1].read_text())
@@ -206,12 +207,12 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
 def is_started(url):
     """Say whether a run could be started; asked for again, as the refusal tells."""
     form = {"user_count": 10, "spawn_rate": 10}
-    return requests.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
+    return direct.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
 
 
 def ready_workers(url):
     try:
-        workers = requests.get(f"{url}/stats/requests", timeout=30).json()["workers"]
+        workers = direct.get(f"{url}/stats/requests", timeout=30).json()["workers"]
     except requests.ConnectionError:
         return 0
     return [worker["state"] for worker in workers].count("ready")

@@ -6,10 +6,9 @@ import csv
 import json
 import re
 import time
-import urllib.request
 
 import pytest
-from commands import interrupt, wait_until
+from commands import PATIENCE_S, interrupt, wait_until
 from notice_server import answers, answers_late
 from scipy.stats import chisquare
 
@@ -17,6 +16,7 @@ from harness import figures, runfolder
 from harness.contract import ENDPOINTS
 from harness.data import load_vocabulary
 from harness.objectives import Saturation
+from harness.processes import open_directly
 from harness.settings import HTTP_CLIENTS, PROJECT_DIR
 from harness.timeseries import TIMELINE, read_failures, read_timeline
 
@@ -130,7 +130,7 @@ def test_every_line_of_the_boards_has_ten_pages_on_the_reference_server(target):
     boards = load_vocabulary(PROJECT_DIR / "data").boards.choices
     for choice in boards:
         url = f"{target.url}/notice/all?target={'+'.join(choice)}&page=10"
-        with urllib.request.urlopen(url) as answer:
+        with open_directly(url, PATIENCE_S) as answer:
             assert answer.status == 200
 
 
@@ -349,7 +349,7 @@ def test_the_reference_server_is_as_it_was(commands, target):
     again = commands.locust(*load, "--host", target.url, "--run-id=again")
     summary = runfolder.read_summary(again.results / "again")
     assert summary.total.whole_run.failures == 0, "the ids of the first run are free again"
-    with urllib.request.urlopen(f"{target.url}/healthz") as answer:
+    with open_directly(f"{target.url}/healthz", PATIENCE_S) as answer:
         assert answer.status == 200
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gevent
 
+import direct
 import psutil
 import pytest
 import requests
@@ -79,16 +80,16 @@ def test_a_run_of_the_web_ui_is_drawn(commands: Commands, notice_server: NoticeS
 
     def answers() -> bool:
         try:
-            return requests.get(url, timeout=30).ok
+            return direct.get(url, timeout=30).ok
         except requests.ConnectionError:
             return False
 
     try:
         wait_until(answers, "the web UI answers")
         form = {"user_count": 3, "spawn_rate": 3}
-        assert requests.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
+        assert direct.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
         wait_until(lambda: len(notice_server.devices) == 3, "users are there")
-        assert requests.post(f"{url}/stop", timeout=60).json()["success"]
+        assert direct.post(f"{url}/stop", timeout=60).json()["success"]
         wait_until(lambda: [*commands.results.glob("*/report.html")], "the report is drawn")
     finally:
         process.send_signal(signal.SIGINT)

@@ -7,6 +7,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import direct
 import psutil
 import pytest
 import requests
@@ -40,14 +41,14 @@ def web_ui(commands, notice_server):
 
 def answers(url):
     try:
-        return requests.get(url, timeout=30).ok
+        return direct.get(url, timeout=30).ok
     except requests.ConnectionError:
         return False
 
 
 def swarm(url, **fields):
     form = {"user_count": 5, "spawn_rate": 5, **fields}
-    return requests.post(f"{url}/swarm", data=form, timeout=30).json()
+    return direct.post(f"{url}/swarm", data=form, timeout=30).json()
 
 
 def all_are_reading(notice_server):
@@ -61,12 +62,12 @@ def folders(commands):
 
 def test_a_run_is_started_watched_and_stopped(commands, notice_server, web_ui):
     _, url = web_ui()
-    assert notice_server.url in requests.get(url, timeout=30).text, "the host field is filled in"
+    assert notice_server.url in direct.get(url, timeout=30).text, "the host field is filled in"
     assert swarm(url)["success"] is True
     wait_until(lambda: all_are_reading(notice_server), "users are reading")
-    stats = requests.get(f"{url}/stats/requests", timeout=30).json()
+    stats = direct.get(f"{url}/stats/requests", timeout=30).json()
     assert stats["user_count"] == 5 and stats["fail_ratio"] == 0
-    assert requests.post(f"{url}/stop", timeout=30).json()["success"] is True
+    assert direct.post(f"{url}/stop", timeout=30).json()["success"] is True
     (folder,) = folders(commands)
     assert (folder / "locust.html").exists()
     assert notice_server.devices == {}
@@ -77,7 +78,7 @@ def test_each_run_gets_a_folder_of_its_own_and_a_new_seed(commands, notice_serve
     for run_time in ("9m", ""):
         swarm(url, run_time=run_time)
         wait_until(lambda: notice_server.seen["POST", "/accounts/device"] >= 5, "registered")
-        requests.post(f"{url}/stop", timeout=30)
+        direct.post(f"{url}/stop", timeout=30)
         notice_server.seen.clear()
     runs = [json.loads((folder / "run.json").read_text()) for folder in folders(commands)]
     assert {run["run_time_s"] for run in runs} == {540, None}, "a field left empty is none"
@@ -96,7 +97,7 @@ def test_a_wrong_host_in_the_host_field_is_refused(commands, web_ui, host, messa
     _, url = web_ui(HOST="")
     answer = swarm(url, host=host)
     assert answer["success"] is False and message in answer["message"]
-    assert requests.get(f"{url}/stats/requests", timeout=30).json()["state"] == "ready"
+    assert direct.get(f"{url}/stats/requests", timeout=30).json()["state"] == "ready"
     assert folders(commands) == []
 
 
@@ -129,7 +130,7 @@ def test_another_host_in_mid_run_is_refused(notice_server, web_ui):
     assert answer["success"] is False and "a run is open" in answer["message"]
     assert swarm(url, user_count=6)["success"] is True, "more users are no other host"
     fields = {"user_class_name": "NoticeUser", "host": "http://example.com"}
-    answer = requests.post(f"{url}/user", json=fields, timeout=30).json()
+    answer = direct.post(f"{url}/user", json=fields, timeout=30).json()
     assert answer["success"] is False
 
 
@@ -140,7 +141,7 @@ def test_no_run_starts_before_the_last_one_has_ended(commands, notice_server, we
     swarm(url)
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] >= 3, "users are waiting")
     with ThreadPoolExecutor() as pool:
-        stop = pool.submit(requests.post, f"{url}/stop", timeout=30)
+        stop = pool.submit(direct.post, f"{url}/stop", timeout=30)
         wait_until(lambda: phase(url) == "stopping", "the run is being ended")
         answer = swarm(url)
         assert answer["success"] is False and "wait for its verdict" in answer["message"]
@@ -152,15 +153,15 @@ def test_no_run_starts_before_the_last_one_has_ended(commands, notice_server, we
 
 
 def phase(url):
-    return requests.get(f"{url}/verdict/state", timeout=30).json()["phase"]
+    return direct.get(f"{url}/verdict/state", timeout=30).json()["phase"]
 
 
 def test_a_reset_in_mid_run_makes_the_run_invalid(commands, notice_server, web_ui):
     _, url = web_ui()
     swarm(url)
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
-    requests.post(f"{url}/stats/reset", timeout=30)
-    requests.post(f"{url}/stop", timeout=30)
+    direct.post(f"{url}/stats/reset", timeout=30)
+    direct.post(f"{url}/stop", timeout=30)
     summary = json.loads((folders(commands)[0] / "summary.json").read_text())
     assert summary["exit_code"] == 3
     assert "the statistics were reset in mid-run" in summary["reasons"]
@@ -170,7 +171,7 @@ def test_a_form_cannot_choose_the_folder(commands, notice_server, web_ui):
     _, url = web_ui()
     swarm(url, run_id="../../elsewhere", seed="7")
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
-    requests.post(f"{url}/stop", timeout=30)
+    direct.post(f"{url}/stop", timeout=30)
     assert len(folders(commands)) == 1
 
 
@@ -187,7 +188,7 @@ def test_ctrl_c_closes_the_run(commands, notice_server, web_ui):
 def test_a_login_keeps_strangers_out(notice_server, web_ui):
     login = {"WEB_LOGIN": "1", "WEB_USERNAME": "kim", "WEB_PASSWORD": "correct horse"}
     _, url = web_ui(**login)
-    stranger = requests.Session()
+    stranger = direct.session()
     assert "/login" in stranger.get(url, timeout=30).url
     stranger.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=30)
     wrong = {"username": "kim", "password": "wrong"}
@@ -198,7 +199,7 @@ def test_a_login_keeps_strangers_out(notice_server, web_ui):
     time.sleep(1)
     assert notice_server.seen["POST", "/accounts/device"] == 0
 
-    owner = requests.Session()
+    owner = direct.session()
     right = {"username": "kim", "password": "correct horse"}
     assert "/login" not in owner.post(f"{url}/notice-load/login", data=right, timeout=30).url
     started = owner.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=30)
@@ -212,7 +213,7 @@ def test_ctrl_c_after_stop_waits_for_the_result(commands, notice_server, web_ui)
     swarm(url)
     wait_until(lambda: all_are_reading(notice_server), "users are reading")
     with ThreadPoolExecutor() as pool:
-        pool.submit(requests.post, f"{url}/stop", timeout=30)
+        pool.submit(direct.post, f"{url}/stop", timeout=30)
         wait_until(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up")
         process.send_signal(signal.SIGINT)
         run = commands.finish(process)

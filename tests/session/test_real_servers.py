@@ -8,8 +8,6 @@ import os
 import shutil
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -22,7 +20,7 @@ from session.raw_servers import Client
 
 from harness import contract, deployments
 from harness.deployments import reference_server
-from harness.processes import free_port, start_process, stop_process
+from harness.processes import free_port, open_directly, start_process, stop_process
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 KEPT_S = 2.0  # by gthread, which looks once a second at the latest which connections are due
@@ -61,8 +59,8 @@ def send_the_mix_slowly(client: Client, seed: int, idle_s: list[float]) -> None:
 def await_health(url: str, log: Path) -> None:
     latest = time.monotonic() + 60
     while time.monotonic() < latest:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
+        with contextlib.suppress(OSError):
+            open_directly(f"{url}/healthz", 1).close()
             return
         time.sleep(0.05)
     pytest.fail(f"not healthy: {url}\n{log.read_text()}")
