@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8089
 BIN = $(VENV)/bin
+# Not $(abspath), which takes a path with a space for two.
+FROM_TARGET = $(if $(filter /%,$(VENV)),,../)$(BIN)
 
 REQUIREMENTS = requirements.txt target/requirements.txt constraints.txt
 
@@ -67,13 +69,13 @@ baseline: $(VENV)/run.stamp ## keep a run as the one to compare with: RUN=result
 test: lint test-target test-suite ## linters, types and all tests
 
 lint: $(VENV)/dev.stamp
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	cd target && $(abspath $(BIN))/mypy .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	cd target && $(FROM_TARGET)/python -m mypy .
 
 test-target: $(VENV)/dev.stamp
-	cd target && $(abspath $(BIN))/python -m pytest
+	cd target && $(FROM_TARGET)/python -m pytest
 
 # Three at a time, since tests of real processes mostly wait; each says what came of it at its end.
 test-suite: $(VENV)/dev.stamp

@@ -15,7 +15,7 @@ from bench.results import OURS
 from bench.server import Nginx
 from harness import contract
 from harness.contract import Request
-from harness.processes import find_program
+from harness.processes import find_program, locustfiles
 from harness.verdict import EXIT_CODES
 
 USERS = 50
@@ -86,7 +86,7 @@ class Generator:
 def _locust(locustfile: str, user: str) -> Callable[[Job], list[str]]:
     def command(job: Job) -> list[str]:
         return [
-            *("-m", "locust", "-f", str(LOCUSTFILES / locustfile), user),
+            *("-m", "locust", "-f", locustfiles(LOCUSTFILES / locustfile), user),
             *("--headless", "--only-summary", "--stop-timeout", "5", "--host", job.url),
             *("--users", str(USERS), "--spawn-rate", str(USERS), "--run-time", str(job.seconds)),
             *("--json-file", str(job.report.with_suffix(""))),

@@ -23,7 +23,7 @@ from bench.generators import LOCUSTFILES, Reported
 from bench.measure import check_seen
 from bench.results import Client, Step, UserSteps, percentile, read, write
 from bench.server import Nginx
-from harness.processes import cpu_s, last_words, start_process, stop_process
+from harness.processes import cpu_s, last_words, locustfiles, start_process, stop_process
 from harness.settings import HTTP_CLIENTS
 
 USERS = (1_000, 5_000, 10_000)
@@ -166,8 +166,9 @@ def _started(
     """Start locust; its own time limit is there in case that nobody stops it."""
     limit_s = int(2 * SPAWN_TIMEOUT_S + SETTLE_S + seconds + REPORT_TIMEOUT_S)
     command = [
-        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "thinking.py"), "ThinkingUser"),
-        *("--headless", "--only-summary", "--host", server.url, "--run-time", str(limit_s)),
+        *(sys.executable, "-m", "locust", "-f", locustfiles(LOCUSTFILES / "thinking.py")),
+        *("ThinkingUser", "--headless", "--only-summary"),
+        *("--host", server.url, "--run-time", str(limit_s)),
         *("--users", str(users), "--spawn-rate", str(SPAWN_RATE_PER_S)),
     ]
     variables = process.environment(

@@ -230,11 +230,12 @@ def _locust(
 def _locustfiles(config: Path) -> str:
     """Return the locustfile, and the curve of a profile that has one, found from any folder."""
     curve = config.with_suffix(".py")
-    return ",".join(str(path) for path in (LOCUSTFILE, curve) if path.exists())
+    return processes.locustfiles(*(path for path in (LOCUSTFILE, curve) if path.exists()))
 
 
 def _worker(port: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
-    command = [*LOCUST, "-f", str(LOCUSTFILE), "--worker", f"--master-port={port}"]
+    command = [*LOCUST, "-f", processes.locustfiles(LOCUSTFILE)]
+    command += ["--worker", f"--master-port={port}"]
     return processes.start_process(command, log=folder / f"worker-{number}.log")
 
 

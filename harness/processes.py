@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +31,25 @@ def find_program(name: str) -> str | None:
     """Return where a program is: beside this Python, on the path, or among the system's own."""
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), *SYSTEM_FOLDERS]
     return shutil.which(name, path=os.pathsep.join(folders))
+
+
+def locustfiles(*paths: Path) -> str:
+    """Return the value of Locust's option `-f` for these files.
+
+    That is a list separated by commas, and Locust knows no way to quote one. A file in a folder
+    whose path has a comma is named by a link to the folder, which lives as long as this process.
+    """
+    parts = [path if "," not in str(path) else _link_to(path.parent) / path.name for path in paths]
+    return ",".join(str(part) for part in parts)
+
+
+@functools.cache
+def _link_to(folder: Path) -> Path:
+    above = tempfile.mkdtemp(prefix="notice-load-")
+    atexit.register(shutil.rmtree, above, ignore_errors=True)
+    link = Path(above) / "link"
+    link.symlink_to(folder.resolve(), target_is_directory=True)
+    return link
 
 
 def inherited(**own: str) -> dict[str, str]:

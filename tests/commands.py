@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.processes import locustfiles
 from harness.settings import NAMES, PROJECT_DIR
 
 PATIENCE_S = 60
@@ -126,7 +127,7 @@ class Commands:
     def start_locust(
         self, *arguments: str, by: tuple[str, ...] = (), **env: str
     ) -> subprocess.Popen[str]:
-        locustfile = str(PROJECT_DIR / "locustfile.py")
+        locustfile = locustfiles(PROJECT_DIR / "locustfile.py")
         return self.start("-m", "locust", "-f", locustfile, *arguments, by=by, **env)
 
     def harness(self, *arguments: str, **env: str) -> Finished:

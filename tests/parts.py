@@ -12,7 +12,7 @@ from commands import Commands, Finished, wait_until
 from notice_server import NoticeServer
 
 from harness.devices import device_id
-from harness.processes import free_port
+from harness.processes import free_port, locustfiles
 from harness.settings import PROJECT_DIR
 
 WRITE_LOG = PROJECT_DIR / "tests" / "integration" / "locustfiles" / "write_log.py"
@@ -33,7 +33,7 @@ class Parts:
         self.started: list[Process] = []
 
     def start(self, *arguments: str, file: Path = WRITE_LOG, **env: str) -> Process:
-        command = ("-m", "locust", "-f", str(file), *arguments)
+        command = ("-m", "locust", "-f", locustfiles(file), *arguments)
         usual = {"WRITE_LOG": str(self.logs), "ANSWER_TIMEOUT_S": "2"}
         process = self.commands.start(*command, **{**usual, **env})
         self.started.append(process)

@@ -22,6 +22,7 @@ from harness import runfolder
 from harness.processes import (
     free_port,
     last_words,
+    locustfiles,
     start_process,
     stop_processes,
 )
@@ -186,7 +187,8 @@ class Cluster:
             TARGET=self._server.url_of(number),
             WAIT_S=" ".join(map(str, load.wait_s)),
         )
-        command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), self._user, *arguments]
+        command = [sys.executable, "-m", "locust", "-f", locustfiles(LOCUSTFILE)]
+        command += [self._user, *arguments]
         log = self._folder / f"log-{number}"
         self._processes.append(start_process(command, log=log, env=variables, cwd=self._folder))
 

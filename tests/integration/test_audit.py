@@ -13,10 +13,10 @@ import pytest
 from commands import Commands, Finished, wait_until
 from notice_server import answers
 
-from harness.processes import free_port
+from harness.processes import free_port, locustfiles
 from harness.settings import PROJECT_DIR
 
-WRITERS = str(PROJECT_DIR / "tests" / "integration" / "locustfiles" / "writers.py")
+WRITERS = PROJECT_DIR / "tests" / "integration" / "locustfiles" / "writers.py"
 AUDITS = int(os.environ.get("AUDITS", "2"))
 
 
@@ -26,7 +26,7 @@ def run_writers(
     """Run them headless, alone or with a master and so many workers."""
     commands.objectives.write_text("[total]\np99_ms = 60000\n[generator]\nlag_ms = 60000\n")
     env = {"VARY_DATA": "1", **env}
-    led, port = ("-m", "locust", "-f", WRITERS), free_port()
+    led, port = ("-m", "locust", "-f", locustfiles(WRITERS)), free_port()
     others = [
         commands.start(*led, "--worker", f"--master-port={port}", **env) for _ in range(workers)
     ]

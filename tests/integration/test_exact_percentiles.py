@@ -13,7 +13,7 @@ import pytest
 from commands import Commands, Finished
 
 from harness import histograms, timeseries
-from harness.processes import free_port
+from harness.processes import free_port, locustfiles
 from harness.settings import PROJECT_DIR
 
 LOCUSTFILE = PROJECT_DIR / "tests" / "integration" / "raw_log.py"
@@ -73,7 +73,7 @@ def test_percentiles_are_those_of_all_requests(
     load = ("--users=80", "--spawn-rate=40", "--run-time=5s", "--host", notice_server.url)
     paths = f"{PROJECT_DIR}:{LOCUSTFILE.parent}"
     given = {"RAW_LOG": str(raw), "PYTHONPATH": paths}
-    command = ("-m", "locust", "-f", str(LOCUSTFILE))
+    command = ("-m", "locust", "-f", locustfiles(LOCUSTFILE))
     if not workers:
         run = commands.finish(commands.start(*command, "--headless", *load, **given))
     else:

@@ -16,7 +16,7 @@ from harness import figures, runfolder
 from harness.contract import ENDPOINTS
 from harness.data import load_vocabulary
 from harness.objectives import Saturation
-from harness.processes import open_directly
+from harness.processes import locustfiles, open_directly
 from harness.settings import HTTP_CLIENTS, PROJECT_DIR
 from harness.timeseries import TIMELINE, read_failures, read_timeline
 
@@ -183,7 +183,7 @@ def test_a_registration_that_is_under_way_at_the_end_is_deleted(commands, notice
 
 
 def test_sigterm_ends_a_curve_with_a_report(commands, notice_server):
-    files = f"{PROJECT_DIR / 'locustfile.py'},{PROJECT_DIR / 'conf/profiles/spike.py'}"
+    files = locustfiles(PROJECT_DIR / "locustfile.py", PROJECT_DIR / "conf/profiles/spike.py")
     process = commands.start(
         *("-m", "locust", "-f", files, "--headless", "--users=20", "--run-time=60s"),
         *("--host", notice_server.url),
@@ -286,7 +286,7 @@ def test_the_stages_of_a_run_come_in_their_order(commands, notice_server):
     stages = commands.folder / "stages.py"
     stages.write_text(STAGES)
     process = commands.start(
-        *("-m", "locust", "-f", str(stages), "--headless", "--users=1", "--run-time=2s"),
+        *("-m", "locust", "-f", locustfiles(stages), "--headless", "--users=1", "--run-time=2s"),
         *("--host", notice_server.url),
     )
     run = commands.finish(process)
@@ -302,13 +302,8 @@ def test_the_stages_of_a_run_come_in_their_order(commands, notice_server):
 
 def test_the_configuration_file_is_a_whole_run_by_itself(commands, notice_server):
     run = commands.locust(
-        *(
-            "--config",
-            str(PROJECT_DIR / "conf/locust.conf"),
-            "-f",
-            str(PROJECT_DIR / "locustfile.py"),
-        ),
-        *("--run-time=3s", "--host", notice_server.url),
+        *("--config", str(PROJECT_DIR / "conf/locust.conf"), "--run-time=3s"),
+        *("--host", notice_server.url),
     )
     assert run.faults == []
     assert run.manifest["users"] == 100 and run.manifest["spawn_rate_per_s"] == 20

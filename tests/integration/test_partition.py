@@ -15,9 +15,10 @@ from notice_server import NoticeServer
 from parts import puts_after_deletes
 
 from harness import timeseries
+from harness.processes import locustfiles
 from harness.settings import PROJECT_DIR
 
-LOCUSTFILE = str(PROJECT_DIR / "tests" / "integration" / "raw_log.py")
+LOCUSTFILE = PROJECT_DIR / "tests" / "integration" / "raw_log.py"
 WORKERS = ("one", "two")
 USERS = 40
 FROZEN_AFTER_S = 12
@@ -52,7 +53,7 @@ def start(
 ) -> tuple[subprocess.Popen[str], Parts]:
     """Start a headless run; return (master, workers) when its first users are there."""
     address = networks.address("master", "control")
-    command = ("-m", "locust", "-f", LOCUSTFILE)
+    command = ("-m", "locust", "-f", locustfiles(LOCUSTFILE))
     env = {
         "ALLOWED_HOSTS": networks.address("target", "load"),
         "PYTHONPATH": str(PROJECT_DIR),

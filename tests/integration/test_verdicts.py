@@ -17,7 +17,7 @@ from commands import Commands, Finished, interrupt, wait_until
 from notice_server import NoticeServer, answers
 
 from harness import result, runfolder, timeseries
-from harness.processes import free_port
+from harness.processes import free_port, locustfiles
 from harness.settings import PROJECT_DIR
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
@@ -43,7 +43,7 @@ def run(commands: Commands, notice_server: NoticeServer) -> Run:
     ) -> Finished:
         if slo:
             commands.objectives.write_text(slo + PATIENT)
-        file = str(locustfile or PROJECT_DIR / "locustfile.py")
+        file = locustfiles(locustfile or PROJECT_DIR / "locustfile.py")
         command = ("-m", "locust", "-f", file, "--headless", "--host", notice_server.url)
         return commands.finish(commands.start(*command, *arguments, **env))
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+
+from locust.argument_parser import get_locustfiles_locally
 
 import pytest
 from notice_server import NoticeServer
 
-from harness.processes import open_directly, start_process, stop_process
+from harness.processes import locustfiles, open_directly, start_process, stop_process
 
 PATIENCE_S = 60
 HANDLER = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
@@ -45,3 +48,13 @@ def test_no_proxy_is_asked_for_a_server_of_our_own(
 def test_a_server_that_is_not_there_is_an_os_error() -> None:
     with pytest.raises(OSError, match="refused"):
         open_directly("http://127.0.0.1:1/", PATIENCE_S)
+
+
+@pytest.mark.parametrize("name", ["plain", "a b'c,d", ",", "a, ,b"])
+def test_locust_finds_its_files_whatever_their_folder_is_named(tmp_path: Path, name: str) -> None:
+    files = [tmp_path / name / each for each in ("locustfile.py", "spike.py")]
+    files[0].parent.mkdir()
+    for file in files:
+        file.write_text(file.name)
+    found = get_locustfiles_locally(Namespace(locustfile=locustfiles(*files)))
+    assert [Path(each).read_text() for each in found] == ["locustfile.py", "spike.py"]
