@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from bench.results import Conditions
-from harness.compare.machine import cpu_model
+from harness.compare.server_load import cpu_model
 from harness.processes import find_program
 
 VERSION_ARGUMENTS = {"nginx": "-v", "k6": "version", "wrk": "-v"}

@@ -2,8 +2,8 @@
 
 Ten floors, each importing only from those below it:
 
-* ground: `contract`, `parsing`, `formatting`, `atomic`, `histograms`, `wire`, `processes`,
-  `tomlfile`, `ledger`, `journal`
+* ground: `contract`, `parsing`, `formatting`, `atomic`, `histograms`, `percentiles`, `wire`,
+  `processes`, `tomlfile`, `ledger`, `journal`
 * next: `settings`, `runfolder`, `timeseries`, `workload`
 * first: `origin`, `response`, `data`, `devices`, `guard`, `command_line`, `login`, `garbage`,
   `stopping`, `healing`, `objectives`, `deployments`, `shapes`

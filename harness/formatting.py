@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+MARKUP = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:]")
+"""What Markdown could take for markup, a table's end, a link, an emoji or a formula."""
 NONE = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -55,3 +59,9 @@ def one_line(text: str) -> str:
     """Return a foreign text in one line, with a sign in place of each control character."""
     line = " ".join(text.split())
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+
+
+def plain(text: str) -> str:
+    """Return a text in one line that no Markdown reader takes for markup, or for a mention."""
+    escaped = MARKUP.sub(lambda found: f"&#{ord(found[0])};", one_line(text))
+    return escaped.replace("@", "&#64;\N{ZERO WIDTH SPACE}")

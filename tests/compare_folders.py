@@ -36,8 +36,12 @@ OBJECTIVES = "[total]\np95_ms = 500\np99_ms = 1000\nfail_ratio = 0.001\n"
 LIMIT_MS = 500.0
 WAIT_S = 3.0
 TITLES = (
-    *("nothing (runserver)", "gunicorn", "gunicorn behind nginx", "gunicorn with threads"),
-    *("a fifth way to deploy it whose title is far too long for any legend", "공지 서버 6"),
+    "nothing (runserver)",
+    "gunicorn",
+    "gunicorn behind nginx",
+    "gunicorn with threads",
+    "a fifth way to deploy it whose title is far too long for any legend",
+    "공지 서버 6",
 )
 CAPACITIES = (55.0, 90.0, 96.0, 120.0, 180.0, 240.0)
 STEPS = (50, 100, 200, 400)

@@ -6,20 +6,16 @@ Inside, each module imports only from those named before it:
 * `files`: results/COMPARE_ID as types
 * `ladder`: which number of users a variant meets next, and how many it carried
 * `estimates`: means, ratios and what they can show, from few rounds
-* `server_load`: CPU and memory of the server's processes
-* `machine`: on what it was measured
-* `findings`: what was found, in sentences
+* `server_load`: the machine, and CPU and memory of the server's processes
+* `findings`: what was found, in sentences, and how its figures are written
 * `judging`: the runs of an experiment and what came of it
 * `progress`: what runs, what came of it, and when it will end
 * `experiment`: runs an experiment, round by round
-* `wording`: how intervals, ratios and carried users are written
 * `picture`: everything that is drawn, gathered from the folder once
 * `contents`: what the charts show, on paper and on the page alike
 * `tables`: the rows that the page and the Markdown have in common
 * `charts`: PNG files, by matplotlib
 * `plots`: the charts of the page, with hover, by plotly
-* `page`: `report.html`
-* `markdown`: `report.md`
-* `drawing`: all of them into the folder
+* `drawing`: page, Markdown and charts into the folder
 * `command`: plans an experiment, or takes one up again
 """

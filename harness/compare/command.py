@@ -13,12 +13,13 @@ from harness import ConfigurationError, deployments, objectives, runfolder
 from harness.compare import experiment, files, judging
 from harness.compare import options as experiment_options
 from harness.compare.files import Comparison, Plan, Variant
-from harness.compare.machine import machine
+from harness.compare.server_load import machine
 from harness.deployments import Deployment
 from harness.figures import LEAST_STEADY_S
 from harness.settings import Settings
 
 AA_SUFFIXES = ("A", "B")
+Known = Mapping[str, Deployment]
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -30,34 +31,32 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     Raises:
         ConfigurationError: an option, a file or a server is wrong; finished runs are kept.
     """
+    known = deployments.load(settings.deployments_file)
     begin = _resumed if options.resume else _new
-    folder, plan, known = begin(options, settings)
+    folder, plan = begin(options, settings, known)
+    variants = {variant.name: known[_base(plan, variant.name)] for variant in plan.variants}
+    again = f"go on with: python -m harness compare --resume {folder}"
     try:
-        experiment.run(folder, plan, known, settings)
+        experiment.run(folder, plan, variants, settings)
     except KeyboardInterrupt:
         _tell(folder, settings)
-        print(f"interrupted; go on with: {_again(folder)}", file=sys.stderr)
+        print(f"interrupted; {again}", file=sys.stderr)
         return 3
     except ConfigurationError as error:
         if not list(files.finished_runs(folder)):
             raise
-        raise ConfigurationError(f"{error}; then go on with: {_again(folder)}") from None
+        raise ConfigurationError(f"{error}; then {again}") from None
     comparison = _tell(folder, settings)
     if not comparison.is_complete:
         return 3
     return int(plan.is_aa and any(ratio.is_shown for ratio in comparison.ratios))
 
 
-def _again(folder: Path) -> str:
-    return f"python -m harness compare --resume {folder}"
-
-
 def judge(folder: Path, *, draw: bool = True) -> Comparison:
     """Write the result of an experiment, and its charts and reports, from its files.
 
     Raises:
-        ConfigurationError: it is no experiment, a file is missing or broken, or none can be
-            written.
+        ConfigurationError: a file is missing or broken, or cannot be written; says which.
     """
     comparison = judging.judge(folder)
     try:
@@ -74,24 +73,27 @@ def _tell(folder: Path, settings: Settings) -> Comparison:
     print(f"\n{comparison.finding}")
     for note in comparison.notes:
         print(f"- {note}")
-    what = "report" if settings.draw_report else "results"
-    print(f"{what}: {folder / 'report.html' if settings.draw_report else folder}")
+    print(f"report: {folder / 'report.html'}" if settings.draw_report else f"results: {folder}")
     return comparison
 
 
-def _new(
-    options: argparse.Namespace, settings: Settings
-) -> tuple[Path, Plan, dict[str, Deployment]]:
-    known = deployments.load(settings.deployments_file)
+def _new(options: argparse.Namespace, settings: Settings, known: Known) -> tuple[Path, Plan]:
     chosen = [options.aa] if options.aa else options.variants or list(known)
     if options.aa and options.variants:
         raise ConfigurationError("--aa compares one variant with itself; leave --variants out")
     _check(chosen, known)
     wanted = objectives.load(settings.slo_file)
-    if options.aa:
-        variants = [_variant(known[options.aa], suffix) for suffix in AA_SUFFIXES]
-    else:
-        variants = [_variant(known[name]) for name in chosen]
+    suffixes = AA_SUFFIXES if options.aa else ("",)
+    variants = [
+        Variant(
+            name=f"{name}-{suffix.lower()}" if suffix else name,
+            title=f"{known[name].title} ({suffix})" if suffix else known[name].title,
+            command=known[name].command,
+            nginx=known[name].nginx,
+        )
+        for name in chosen
+        for suffix in suffixes
+    ]
     if options.first_users > options.most_users:
         raise ConfigurationError(
             f"--first-users {options.first_users} is more than --most-users {options.most_users}"
@@ -127,17 +129,14 @@ def _new(
     )
     runfolder.write_objectives(folder, wanted.text)
     files.write(folder, plan)
-    return folder, plan, _by_variant(plan, known)
+    return folder, plan
 
 
-def _resumed(
-    options: argparse.Namespace, settings: Settings
-) -> tuple[Path, Plan, dict[str, Deployment]]:
+def _resumed(options: argparse.Namespace, settings: Settings, known: Known) -> tuple[Path, Plan]:
     if given := ", ".join(experiment_options.given(options)):
         raise ConfigurationError(f"--resume goes on with what was planned; leave {given} out")
-    plan = judging.read_plan(options.resume)
-    known = deployments.load(settings.deployments_file)
-    _check([_base(plan, variant.name) for variant in plan.variants], known)
+    plan = files.read_plan(options.resume)
+    _check(list(dict.fromkeys(_base(plan, variant.name) for variant in plan.variants)), known)
     for variant in plan.variants:
         deployment = known[_base(plan, variant.name)]
         if (deployment.command, deployment.nginx) != (variant.command, variant.nginx):
@@ -146,10 +145,10 @@ def _resumed(
                 "begin a new comparison"
             )
     _check_programs([_base(plan, variant.name) for variant in plan.variants], known)
-    return options.resume, plan, _by_variant(plan, known)
+    return options.resume, plan
 
 
-def _check(names: Sequence[str], known: Mapping[str, Deployment]) -> None:
+def _check(names: Sequence[str], known: Known) -> None:
     for name in names:
         if name not in known:
             raise ConfigurationError(f"unknown variant {name!r}; there are {', '.join(known)}")
@@ -160,19 +159,6 @@ def _check(names: Sequence[str], known: Mapping[str, Deployment]) -> None:
 def _check_programs(names: Sequence[str], known: Mapping[str, Deployment]) -> None:
     for name in names:
         deployments.check_programs(known[name])
-
-
-def _variant(deployment: Deployment, suffix: str = "") -> Variant:
-    return Variant(
-        name=deployment.name + f"-{suffix.lower()}" * bool(suffix),
-        title=deployment.title + f" ({suffix})" * bool(suffix),
-        command=deployment.command,
-        nginx=deployment.nginx,
-    )
-
-
-def _by_variant(plan: Plan, known: Mapping[str, Deployment]) -> dict[str, Deployment]:
-    return {variant.name: known[_base(plan, variant.name)] for variant in plan.variants}
 
 
 def _base(plan: Plan, name: str) -> str:

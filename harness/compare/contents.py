@@ -1,20 +1,19 @@
-"""What the charts of a comparison show, on paper and on the page alike."""
+"""What the charts of a comparison show, computed once for the PNG files and for the page."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from msgspec import Struct
 
-from harness.compare.files import VariantResult
+from harness.compare.findings import carried
 from harness.compare.picture import PANEL_ROUND, Panel, Picture
-from harness.compare.wording import carried
+from harness.formatting import NONE, one_line
 from harness.report.contents import FAR
 from harness.report.palette import LIGHT
-from harness.report.wording import NONE, number, one_line
+from harness.rows import limit
 from harness.timeseries import Second
 
 RATE = "requests_per_s"
@@ -25,109 +24,145 @@ CHARTS = {
     P95: ("95th percentile of response times by users", "ms, logarithmic"),
     CPU: ("CPU time of the server a request by users", "ms"),
 }
-COLOURS = LIGHT.scopes
 MOST_TITLE_LINES = 3
+MOST_TICKS = 10
 DODGE = 0.007
 """Points of variants at the same step stand so far apart, in shares of the axis."""
 
-Course = tuple[list[float], list[float | None]]
-Bound = Literal["exact", "at least", "fewer than"]
+BOUNDS = {
+    "exact": "a round",
+    "at least": "a round, at least",
+    "fewer than": "a round, fewer than",
+}
+"""What the number of a round is, and how a legend says it."""
+
+
+class Curve(Struct, frozen=True):
+    """What is drawn over time in a row of the panels, counted from 0 at the top."""
+
+    row: int
+    name: str
+    colour: str
+    value: Callable[[Second], float | None]
+    is_dashed: bool = False
+
+
+CURVES = (
+    Curve(0, "requests/s", LIGHT.good, lambda second: second.requests),
+    Curve(0, "failures/s", LIGHT.failure, lambda second: second.failures, is_dashed=True),
+    # A logarithmic axis has no place for 0.
+    Curve(1, "median", LIGHT.good, lambda second: second.p50_ms or None),
+    Curve(1, "95th percentile", LIGHT.p95, lambda second: second.p95_ms or None, is_dashed=True),
+    Curve(2, "users", LIGHT.users, lambda second: second.users),
+)
+AXES = ("per second", "ms, logarithmic", "users")
+"""Their labels, by row."""
+
+
+class Point(Struct, frozen=True):
+    """A step of a variant: the lowest, median and highest of its valid runs.
+
+    It stands at `at`, beside its users, so that variants do not hide each other.
+    """
+
+    users: int
+    at: float
+    runs: int
+    low: float
+    middle: float
+    high: float
 
 
 class Line(Struct, frozen=True):
-    """A variant over its steps: users, and the lowest, median and highest of its valid runs."""
+    """A variant over its steps."""
 
     title: str
-    users: list[int]
-    low: list[float]
-    middle: list[float]
-    high: list[float]
-    runs: list[int]
+    colour: str
+    points: list[Point]
+
+
+class Dot(Struct, frozen=True):
+    """The carried users of a round, on its variant's bar."""
+
+    number: int
+    users: float
+    height: float
+    bound: str
 
 
 class Bar(Struct, frozen=True):
-    """The carried users of a variant.
+    """The carried users of a variant, and the same as text; those of its rounds are dots.
 
-    Attributes:
-        title: of the variant.
-        text: the same in words.
-        end: of the bar; None when there is no number.
-        interval: of it; None when it is not known.
-        is_least: whether the bar ends where the steps did, and not the users.
-        rounds: each with what its number is.
+    With `is_least` the bar ends where the steps did, and not the users.
     """
 
     title: str
+    colour: str
     text: str
     end: float | None
     interval: tuple[float, float] | None
     is_least: bool
-    rounds: list[tuple[float, Bound]]
+    dots: list[Dot]
 
     @property
     def reach(self) -> float:
         """Return the highest number that is drawn."""
-        rounds = [users for users, _ in self.rounds]
-        numbers: list[float] = [self.end or 0.0, *(self.interval or ()), *rounds]
-        return max(numbers)
+        return max(self.end or 0.0, *(self.interval or ()), *(dot.users for dot in self.dots), 0.0)
 
 
 def lines(picture: Picture, key: str) -> list[Line]:
     """Return a line a variant of what its steps had, without those of which nothing is known."""
-    found = []
-    for variant in picture.comparison.variants:
-        line = Line(variant.title, [], [], [], [], [])
-        for step in variant.steps:
-            values: tuple[float, float, float] | None = getattr(step, key)
-            if not step.runs or values is None:
-                continue
-            low, middle, high = sorted(values)
-            line.users.append(step.users)
-            line.runs.append(step.runs)
-            for place, value in ((line.low, low), (line.middle, middle), (line.high, high)):
-                place.append(value)
-        found.append(line)
+    variants, found = picture.comparison.variants, []
+    for place, variant in enumerate(variants):
+        moved = _span(picture.all_steps) ** (DODGE * (place - (len(variants) - 1) / 2))
+        points = [
+            Point(step.users, step.users * moved, step.runs, *sorted(values))
+            for step in variant.steps
+            if step.runs and (values := getattr(step, key)) is not None
+        ]
+        found.append(Line(variant.title, colour_of(place), points))
     return found
 
 
+def extremes(found: Sequence[Line]) -> list[float]:
+    """Return the values that a logarithmic axis has to show."""
+    points = [point for line in found for point in line.points]
+    return [value for point in points for value in (point.low, point.high) if value > 0]
+
+
 def bars(picture: Picture) -> list[Bar]:
-    """Return the carried users of each variant."""
-    return [_bar(each) for each in picture.comparison.variants]
-
-
-def _bar(variant: VariantResult) -> Bar:
-    found = variant.carried_users
-    rounds: list[tuple[float, Bound]] = []
-    for each in variant.by_round:
-        if each.users is not None:
-            rounds.append((each.users, "exact"))
-        elif each.held is not None:
-            rounds.append((each.held, "at least"))
-        elif each.missed is not None:
-            rounds.append((each.missed, "fewer than"))
-    is_known = found is not None and found.low is not None and found.high is not None
-    return Bar(
-        title=variant.title,
-        text=carried(variant),
-        end=variant.at_least if found is None else found.estimate,
-        interval=(found.low, found.high) if found and is_known else None,  # type: ignore[arg-type]
-        is_least=found is None,
-        rounds=rounds,
-    )
+    """Return the carried users of each variant, and those of its rounds below each other."""
+    found = []
+    for place, variant in enumerate(picture.comparison.variants):
+        users, dots = variant.carried_users, []
+        for number, each in enumerate(variant.by_round):
+            height = place + 0.02 + 0.22 * (number + 0.5) / len(variant.by_round)
+            numbers = zip(BOUNDS, (each.users, each.held, each.missed), strict=True)
+            known = [Dot(each.round, at, height, bound) for bound, at in numbers if at is not None]
+            dots += known[:1]
+        bar = Bar(
+            title=variant.title,
+            colour=colour_of(place),
+            text=carried(variant),
+            end=users.estimate if users else variant.at_least,
+            interval=users.ends if users else None,
+            is_least=users is None,
+            dots=dots,
+        )
+        found.append(bar)
+    return found
 
 
 def axis_end(found: Sequence[Bar]) -> float:
     """Return where the axis of the carried users ends: the interval of two rounds may be vast."""
-    values = [bar.end or 0.0 for bar in found]
-    values += [users for bar in found for users, _ in bar.rounds]
-    most = max(values, default=0.0) or 1.0
+    users = [dot.users for bar in found for dot in bar.dots]
+    most = max([*users, *(bar.end or 0.0 for bar in found)], default=0.0) or 1.0
     return min(max([bar.reach for bar in found], default=most) or 1.0, FAR * most)
 
 
-def dodged(users: Sequence[int], place: int, of: int, steps: Sequence[int]) -> list[float]:
-    """Return users moved aside a little, so that variants do not hide each other."""
-    factor = _span(steps) ** (DODGE * (place - (of - 1) / 2))
-    return [each * factor for each in users]
+def colour_of(place: int) -> str:
+    """Return the colour of a variant."""
+    return LIGHT.scopes[place % len(LIGHT.scopes)]
 
 
 def ends(steps: Sequence[int]) -> tuple[float, float]:
@@ -136,9 +171,9 @@ def ends(steps: Sequence[int]) -> tuple[float, float]:
     return min(steps) / margin, max(steps) * margin
 
 
-def ticks(steps: Sequence[int], most: int) -> list[int]:
-    """Return the steps to write on an axis that has room for so many."""
-    apart = math.log(_span(steps)) / most
+def ticks(steps: Sequence[int]) -> list[int]:
+    """Return the steps to write on their axis."""
+    apart = math.log(_span(steps)) / MOST_TICKS
     found: list[int] = []
     # Those that are doubled from the first have the first choice.
     for step in sorted(steps, key=lambda step: math.log2(step / min(steps)) % 1 > 0.02):
@@ -147,30 +182,31 @@ def ticks(steps: Sequence[int], most: int) -> list[int]:
     return sorted(found)
 
 
-def over_time(panel: Panel, value: Callable[[Second], float | None]) -> Course:
+def over_time(panel: Panel, curve: Curve) -> tuple[list[float], list[float | None]]:
     """Return what a panel has over time, with a gap between one run and the next."""
     at: list[float] = []
     values: list[float | None] = []
     for run in panel.runs:
         at += [*range(run.first_s, run.end_s), run.end_s]
-        values += [*(value(row) for row in panel.seconds[run.first_s : run.end_s]), None]
+        seconds = panel.seconds[run.first_s : run.end_s]
+        values += [*map(curve.value, seconds), None]
     return at[:-1], values[:-1]
 
 
-def positive(value: float | None) -> float | None:
-    """Return a value that a logarithmic axis has a place for."""
-    return value or None
+def most_of(panels: Sequence[Panel], key: str) -> float:
+    """Return where the axis of "requests" or "users" ends, with room above the highest."""
+    values = [getattr(second, key) for panel in panels for second in panel.seconds]
+    return (max(values, default=0) or 1) * 1.1
 
 
-def unit_s(panels: Sequence[Panel]) -> int:
-    """Return the seconds in what time is counted in: a second, or a minute after two of them."""
-    return 60 if max((len(panel.seconds) for panel in panels), default=0) >= 120 else 1
+def time_axis(panels: Sequence[Panel]) -> tuple[int, int, str]:
+    """Return where the time axis ends, in seconds, how many of them are its unit, and its label.
 
-
-def time_label(panels: Sequence[Panel]) -> str:
-    """Return what the time axis is called."""
-    unit = "minutes" if unit_s(panels) == 60 else "seconds"
-    return f"{unit} of the runs of round {PANEL_ROUND}, one behind the other"
+    The unit is a second, or a minute from two of them on.
+    """
+    end_s = max((len(panel.seconds) for panel in panels), default=0) or 1
+    unit_s, unit = (60, "minutes") if end_s >= 120 else (1, "seconds")
+    return end_s, unit_s, f"{unit} of the runs of round {PANEL_ROUND}, one behind the other"
 
 
 def wrapped(title: str, width: int) -> list[str]:
@@ -181,10 +217,10 @@ def wrapped(title: str, width: int) -> list[str]:
 
 def limit_label(limit_ms: float) -> str:
     """Return what the objective for the p95 is called in a legend."""
-    return f"objective p95 ≤ {number(limit_ms)} ms"
+    return f"objective p95 {limit('p95_ms', limit_ms)}"
 
 
 def _span(steps: Sequence[int]) -> float:
     """Return how many times the lowest step the highest is; a step alone has an octave."""
-    found = max(steps) / min(steps)
+    found = max(steps) / min(steps) if steps else 1.0
     return found if not math.isclose(found, 1) else 2.0

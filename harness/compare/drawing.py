@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.compare import charts, markdown, page
+from harness.compare import charts, tables
 from harness.compare.files import Comparison
-from harness.compare.picture import gather
-from harness.report import writing
+from harness.compare.picture import Picture, gather
+from harness.compare.plots import plots
+from harness.report import scaffold, writing
+from harness.report.markdown import SIGNS, environment
 
+OWN = "harness.compare"
 DESCRIPTIONS = {
     "carried-users.png": "Carried users of each variant, with 95 % intervals",
     "steps.png": "Requests per second and 95th percentile of response times by users",
@@ -24,20 +27,26 @@ DESCRIPTIONS = {
 def draw(folder: Path) -> Comparison:
     """Write `report.html`, `report.md` and `charts/` of a comparison.
 
-    Args:
-        folder: with `plan.json`, `comparison.json`, `slo.toml` and `runs/`.
-
     Raises:
-        ConfigurationError: it is no comparison, a file is missing or broken, or none can be
-            written.
+        ConfigurationError: a file is missing or broken, or none can be written; says which.
     """
     picture = gather(folder)
-    pictures = charts.draw_all(picture)
-    files = {f"{writing.CHARTS}/{name}": content for name, content in pictures.items()}
-    described = [(f"{writing.CHARTS}/{name}", text) for name, text in DESCRIPTIONS.items()]
-    files |= {
-        "report.html": page.render(picture).encode(),
-        "report.md": markdown.render(picture, described).encode(),
-    }
+    files = {f"{writing.CHARTS}/{name}": png for name, png in charts.draw_all(picture).items()}
+    files |= {"report.html": page(picture).encode(), "report.md": markdown(picture).encode()}
     writing.write(folder, files)
     return picture.comparison
+
+
+def page(picture: Picture) -> str:
+    """Return `report.html`: one file that needs no network, light and dark, on paper too."""
+    charts = plots(picture)
+    values = {"picture": picture, "tables": tables, "plots": charts}
+    style = scaffold.read("compare.css", OWN)
+    return scaffold.page("compare.html.jinja", charts, values, package=OWN, more_style=style)
+
+
+def markdown(picture: Picture) -> str:
+    """Return `report.md`: the result for a pull request, with its charts, in GitHub's Markdown."""
+    charts = [(f"{writing.CHARTS}/{name}", text) for name, text in DESCRIPTIONS.items()]
+    template = environment(OWN).get_template("compare.md.jinja")
+    return template.render(picture=picture, tables=tables, charts=charts, signs=SIGNS)

@@ -6,6 +6,8 @@
 | `runs/rN-VARIANT-USERS/` | a run folder each, with `server.csv`, `server.json` |
 | `servers/rN-VARIANT/` | what the servers said |
 | `comparison.json` | the result, computed from the files above |
+
+Every function that reads one raises a `ConfigurationError` when it is missing or broken.
 """
 
 from __future__ import annotations
@@ -13,19 +15,26 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from harness import ConfigurationError, atomic
-from harness.runfolder import Figures, Verdict, Versions
+from harness import ConfigurationError, atomic, runfolder
+from harness.result import readable
+from harness.runfolder import Figures, Summary, Verdict, Versions
 
+WHAT = "comparison"
 PLAN = "plan.json"
 RUNS = "runs"
 SERVER = "server.json"
 SERVER_LOAD = "server.csv"
 COMPARISON = "comparison.json"
+
+T = TypeVar("T", bound=Struct)
+
+Spread = tuple[float, float, float]
+"""The median of some runs, the lowest, and the highest."""
 
 
 class Variant(Struct, frozen=True, kw_only=True):
@@ -49,12 +58,10 @@ class Machine(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """`plan.json`: an experiment, from which its order and its seeds follow.
 
-    Attributes:
-        steps: numbers of users that every variant meets; None when they are doubled from
-            `first_users` on until the objectives are missed, at most up to `most_users`, and the
-            gap between the last two halved `refinements` times (in ratio).
-        step_s: seconds that count, after `warm_up_s` with all users that do not.
-        is_aa: whether both variants are the same, to check the method.
+    Every variant meets `steps`. When they are None, users are doubled from `first_users` until
+    the objectives are missed, at most to `most_users`, and the gap between the last two steps is
+    halved (in ratio) `refinements` times. Of a step `step_s` count, after `warm_up_s` with all its
+    users. With `is_aa` both variants are the same, to check the method.
     """
 
     id: str
@@ -86,14 +93,10 @@ class ServerEnd(Struct, frozen=True, kw_only=True):
 
 
 class ServerSecond(Struct, frozen=True, kw_only=True):
-    """A row of `server.csv`: the server's processes together.
+    """A row of `server.csv`: the server's processes together, at a time since the epoch.
 
-    Attributes:
-        at_s: seconds since the epoch.
-        cpu_s: CPU time that they took so far, user and system.
-        memory_mb: resident memory in units of 10^6 bytes; pages that processes share count once
-            where the system tells (Linux).
-        processes: how many there are.
+    `cpu_s` is the CPU time that they have used so far, user and system. `memory_mb` is resident
+    memory in units of 10^6 bytes; shared pages count once where the system tells (Linux).
     """
 
     at_s: float
@@ -103,13 +106,7 @@ class ServerSecond(Struct, frozen=True, kw_only=True):
 
 
 class ServerLoad(Struct, frozen=True, kw_only=True):
-    """What a step cost the server's machine.
-
-    Attributes:
-        cpu_percent: of one core, so that two cores make 200.
-        cpu_ms_per_request: CPU time.
-        memory_mb: the most.
-    """
+    """CPU and the most memory that the server used in a step; two busy cores are 200 %."""
 
     cpu_percent: float
     cpu_ms_per_request: float
@@ -117,15 +114,10 @@ class ServerLoad(Struct, frozen=True, kw_only=True):
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """A step of a variant in a round.
+    """A step of a variant in a round; only runs that pass or fail are in any figure.
 
-    Attributes:
-        folder: in the folder of the comparison, such as "runs/r1-gunicorn-100".
-        attempt: 1, or 2 when the first was invalid.
-        verdict: of the run; only "pass" and "fail" enter a figure.
-        reasons: why it is no pass.
-        figures: of all requests in the seconds that count; None when there were none.
-        server: None when nothing is known.
+    The second `attempt` follows an invalid one. `folder` is in that of the comparison, such as
+    "runs/r1-gunicorn-100"; `figures` are of all requests in the seconds that count.
     """
 
     variant: str
@@ -140,7 +132,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     @property
     def is_valid(self) -> bool:
-        """Say whether it can be believed."""
+        """Return whether it can be believed."""
         return self.verdict != "invalid"
 
 
@@ -151,15 +143,17 @@ class Interval(Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Return both ends of the interval, if there is one."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 class CarriedInRound(Struct, frozen=True, kw_only=True):
     """How many users a variant carried in a round.
 
-    Attributes:
-        held: the highest step up to which every step met the objectives; None when the lowest
-            did not.
-        missed: the lowest step that missed them; None when none did.
-        users: interpolated between both; None without one of them.
+    Up to `held` every step met the objectives, `missed` is the lowest that did not, and `users`
+    are interpolated between both.
     """
 
     round: int
@@ -174,26 +168,20 @@ class StepFigures(Struct, frozen=True, kw_only=True):
     users: int
     runs: int
     held: int
-    requests_per_s: tuple[float, float, float]
-    p50_ms: tuple[float, float, float] | None
-    p95_ms: tuple[float, float, float] | None
-    p99_ms: tuple[float, float, float] | None
+    requests_per_s: Spread
+    p50_ms: Spread | None
+    p95_ms: Spread | None
+    p99_ms: Spread | None
     failures: int
-    cpu_percent: tuple[float, float, float] | None
-    cpu_ms_per_request: tuple[float, float, float] | None
-    memory_mb: tuple[float, float, float] | None
+    cpu_percent: Spread | None
+    cpu_ms_per_request: Spread | None
+    memory_mb: Spread | None
 
 
 class VariantResult(Struct, frozen=True, kw_only=True):
-    """What became of a variant.
+    """What became of a variant; an interval is None unless each round has a number.
 
-    Attributes:
-        by_round: carried users, round by round.
-        carried_users: geometric mean over the rounds with its interval; None unless each round
-            has a number.
-        at_least: the lowest `held` of the rounds, at most: what can be said without one.
-        most_requests_per_s: the highest rate of a step, over the rounds.
-        steps: in order of their users.
+    Without one `at_least` can be said: the lowest `held` of the rounds.
     """
 
     variant: str
@@ -209,18 +197,11 @@ Metric = Literal["carried_users", "most_requests_per_s", "p95_ms", "cpu_ms_per_r
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
-    """How many times as much a variant had as another, paired by round.
+    """How many times as much a variant had as another, `by`, which is before it in the plan.
 
-    Attributes:
-        metric: what of; times and costs are those of step `at_users`.
-        variant: whose value is divided, the later one in the plan.
-        by: the variant whose value it is divided by.
-        rounds: how many had both.
-        ratio: geometric mean of the ratios within the rounds.
-        is_shown: whether the interval leaves out 1.
-        smallest_shown: the ratio above 1 that so many rounds of such spread show in 80 % of
-            comparisons; None for a single round.
-        sentence: all of it in words.
+    It is the geometric mean of the ratios within the rounds, for times and costs at one step, and
+    is shown when its interval does not include 1. `smallest_shown` is the ratio above 1 that so
+    many rounds of such spread show in 80 % of comparisons; None for a single round.
     """
 
     metric: Metric
@@ -235,13 +216,9 @@ class Ratio(Struct, frozen=True, kw_only=True):
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """`comparison.json`: the result; `finding` says it in one sentence, `notes` what to mind.
+    """`comparison.json`: the result, in one sentence in `finding`; `notes` say what to mind.
 
-    Attributes:
-        is_complete: whether every planned round is in it.
-        variants: in the order of the plan.
-        ratios: of each pair of variants, by metric.
-        runs: all of them, also the invalid ones.
+    It is complete with every planned round. `runs` has the invalid ones too.
     """
 
     id: str
@@ -260,26 +237,29 @@ def write(folder: Path, content: Plan | Comparison | ServerEnd) -> None:
 
 
 def read_plan(folder: Path) -> Plan:
-    """Read `plan.json`."""
-    return msgspec.json.decode((folder / PLAN).read_bytes(), type=Plan)
+    """Read `plan.json` of a folder that may be none of a comparison."""
+    if not folder.is_dir():
+        raise ConfigurationError(f"there is no folder {folder}; give that of a comparison")
+    if not (folder / PLAN).exists():
+        raise ConfigurationError(f"{folder} is not the folder of a comparison: it has no {PLAN}")
+    return _read(folder, PLAN, Plan)
 
 
 def read_comparison(folder: Path) -> Comparison:
     """Read `comparison.json`."""
-    return msgspec.json.decode((folder / COMPARISON).read_bytes(), type=Comparison)
+    return _read(folder, COMPARISON, Comparison)
+
+
+def read_summary(folder: Path) -> Summary | None:
+    """Read `summary.json` of a run; None when the run left none."""
+    is_there = (folder / runfolder.SUMMARY).exists()
+    return _read(folder, runfolder.SUMMARY, Summary) if is_there else None
 
 
 def finished_runs(folder: Path) -> Iterator[tuple[Path, ServerEnd]]:
-    """Yield the folders of the runs that came to their end, in the order of their names.
-
-    Raises:
-        ConfigurationError: a `server.json` is broken; says which.
-    """
+    """Yield the folders of the runs that came to their end, in the order of their names."""
     for path in sorted((folder / RUNS).glob(f"*/{SERVER}")):
-        try:
-            yield path.parent, msgspec.json.decode(path.read_bytes(), type=ServerEnd)
-        except (OSError, msgspec.MsgspecError) as error:
-            raise ConfigurationError(f"{path} is broken: {error}") from None
+        yield path.parent, _read(path.parent, SERVER, ServerEnd)
 
 
 def append_server_second(folder: Path, row: ServerSecond) -> None:
@@ -292,7 +272,15 @@ def append_server_second(folder: Path, row: ServerSecond) -> None:
 
 
 def read_server_load(folder: Path) -> list[ServerSecond]:
-    """Read `server.csv` of a run; a line that was cut is left out."""
-    with (folder / SERVER_LOAD).open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if None not in row.values()]
-    return msgspec.convert(rows, list[ServerSecond], strict=False)
+    """Read `server.csv` of a run, without a line that was cut; no rows when there is no file."""
+    if not (folder / SERVER_LOAD).exists():
+        return []
+    with readable(folder, SERVER_LOAD):
+        lines = (folder / SERVER_LOAD).read_text(encoding="utf-8").splitlines()
+        rows = [row for row in csv.DictReader(lines) if None not in row.values()]
+        return msgspec.convert(rows, list[ServerSecond], strict=False)
+
+
+def _read(folder: Path, name: str, kind: type[T]) -> T:
+    with readable(folder, name, WHAT):
+        return msgspec.json.decode((folder / name).read_bytes(), type=kind)

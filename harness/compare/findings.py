@@ -1,152 +1,138 @@
-"""What an experiment found, in sentences that a student understands."""
+"""What an experiment found, in sentences, and how its figures are written; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
-from harness.compare.files import Interval, Metric, Plan, Ratio, Run, VariantResult
-
-TIMES = "\N{MULTIPLICATION SIGN}"
+from harness.compare import files
+from harness.compare.files import Interval, Ratio, VariantResult
+from harness.formatting import NONE, TIMES, count, factor, rounded
 
 TOO_VAGUE = 10
+MOST_DECIMALS = 6
 
-METRICS: dict[Metric, str] = {
-    "carried_users": "carried {ratio} the users of {by}",
-    "most_requests_per_s": "answered at best {ratio} the requests a second of {by}",
-    "p95_ms": "had {ratio} the p95 of {by} with {users} users",
-    "cpu_ms_per_request": "took {ratio} the CPU time a request of {by} with {users} users",
+METRICS: dict[files.Metric, tuple[str, str]] = {
+    "carried_users": ("carried users", "carried {ratio} the users of {by}"),
+    "most_requests_per_s": (
+        "most requests/s",
+        "answered at best {ratio} the requests a second of {by}",
+    ),
+    "p95_ms": ("p95 response time", "had {ratio} the p95 of {by} with {users} users"),
+    "cpu_ms_per_request": (
+        "CPU time a request",
+        "took {ratio} the CPU time a request of {by} with {users} users",
+    ),
 }
+"""What each is called in a table, and in a sentence behind the name of a variant."""
 
 
-class Outcome(Struct, frozen=True):
-    """What is spoken of: `whole` are the numbers of the rounds that count."""
-
-    plan: Plan
-    whole: Sequence[int]
-    variants: Sequence[VariantResult]
-    ratios: Sequence[Ratio]
-    runs: Sequence[Run]
+def interval(found: Interval | None, write: Callable[[float], str] = rounded) -> str:
+    """Write an estimate with its interval, such as "310 (296 to 324)"."""
+    if found is None:
+        return NONE
+    ends = "" if found.ends is None else " ({} to {})".format(*map(write, found.ends))
+    return write(found.estimate) + ends
 
 
-def number(value: float) -> str:
-    """Write a value with three digits, thousands apart."""
-    if abs(value) >= 1000:
-        return f"{float(f'{value:.3g}'):,.0f}".replace(",", " ")
-    return f"{float(f'{value:.3g}'):g}"
+def spread(found: files.Spread | int | None) -> str:
+    """Write a median with its extremes, such as "38 (36 to 41)", or one number alone."""
+    if found is None or isinstance(found, int):
+        return NONE if found is None else count(found)
+    low, middle, high = (rounded(value) for value in sorted(found))
+    return middle if low == middle == high else f"{middle} ({low} to {high})"
 
 
-def factor(value: float) -> str:
-    """Write a ratio: near 1 with two decimals, where they tell."""
-    return f"{value:.2f}" if value < 2 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+def ratio(found: Interval) -> str:
+    """Write a ratio with its interval, such as "1.62 (1.41 to 1.84)"."""
+    estimate, ends = _ratio_parts(found)
+    return f"{estimate} ({ends})" if ends else estimate
 
 
-def factors(ratio: Interval) -> str:
-    """Write a ratio with its interval, such as "1.62 (1.41 to 1.84)".
-
-    A bound that is near 1 gets more digits: it would look like 1, which the interval leaves out.
-    """
-    estimate, interval = factors_apart(ratio)
-    return f"{estimate} ({interval})" if interval else estimate
+def metric(found: Ratio) -> str:
+    """Write what a ratio is of, such as "p95 response time at 100 users"."""
+    at = "" if found.at_users is None else f" at {count(found.at_users)} users"
+    return METRICS[found.metric][0] + at
 
 
-def factors_apart(ratio: Interval) -> tuple[str, str]:
-    """Write a ratio and its interval, which is empty for a single round."""
-    if ratio.low is None or ratio.high is None:
-        return factor(ratio.estimate), ""
-    values, decimals = (ratio.estimate, ratio.low, ratio.high), 2
-    while decimals < 6 and any(round(each, decimals) == 1 != each for each in values[1:]):
-        decimals += 1
-    middle, low, high = (
-        factor(each) if decimals == 2 else f"{each:.{decimals}f}" for each in values
-    )
-    return middle, f"{low} to {high}"
+def in_round(found: files.CarriedInRound) -> str:
+    """Write between which steps the carried users of a round are: "100 to 200", "≥ 400"."""
+    if found.held is None:
+        return NONE if found.missed is None else f"< {count(found.missed)}"
+    held = count(found.held)
+    return f"≥ {held}" if found.missed is None else f"{held} to {count(found.missed)}"
 
 
-def between(interval: Interval, written: str, low: str | None, high: str | None) -> str:
-    """Write an estimate and its interval, such as "310 (296 to 324)"."""
-    return written if interval.low is None else f"{written} ({low} to {high})"
+def carried(found: VariantResult) -> str:
+    """Write how many users a variant carried, or what can be said without a number."""
+    if found.carried_users is not None:
+        return interval(found.carried_users, lambda users: rounded(round(users)))
+    if found.at_least is not None:
+        return f"at least {count(found.at_least)}"
+    missed = [each.missed for each in found.by_round if each.held is None and each.missed]
+    return f"fewer than {count(min(missed))}, the first step" if missed else "not known"
 
 
-def measured(interval: Interval) -> str:
-    """Write an estimate with its interval, three digits each, such as "669 (430 to 1 040)"."""
-    low, high = (None if end is None else number(end) for end in (interval.low, interval.high))
-    return between(interval, number(interval.estimate), low, high)
-
-
-def users_of(interval: Interval) -> str:
-    """Write a number of users with its interval: users are whole."""
-    ends = (interval.low, interval.high)
-    low, high = (None if end is None else number(round(end)) for end in ends)
-    return between(interval, number(round(interval.estimate)), low, high)
-
-
-def ratio_sentence(
-    metric: Metric,
-    at_users: int | None,
-    titles: tuple[str, str],
-    ratio: Interval,
-    rounds: int,
-    smallest: float | None,
-) -> str:
+def ratio_sentence(found: Ratio, title: str, by: str) -> str:
     """Say what a ratio says; where it shows no difference, what it could have shown."""
-    estimate, interval = factors_apart(ratio)
-    written = f"{estimate} {TIMES}"
-    said = METRICS[metric].format(ratio=written, by=titles[1], users=at_users)
-    if ratio.low is None or ratio.high is None:
-        return f"{titles[0]} {said} (1 round, so nothing is known of its certainty)"
-    interval = f"({interval}, {rounds} rounds)"
-    if not ratio.low <= 1 <= ratio.high:
-        return f"{titles[0]} {said} {interval}"
-    return f"no difference shown: {titles[0]} {said} {interval}{_hidden(smallest)}"
+    estimate, ends = _ratio_parts(found.ratio)
+    users = None if found.at_users is None else count(found.at_users)
+    said = METRICS[found.metric][1].format(ratio=f"{estimate} {TIMES}", by=by, users=users)
+    if found.smallest_shown is None:
+        return f"{title} {said} (1 round, so nothing is known of its certainty)"
+    said = f"{title} {said} ({ends}, {found.rounds} rounds)"
+    if found.is_shown:
+        return said
+    # `estimates.POWER` says how likely is "most likely".
+    least = f"{factor(found.smallest_shown)} {TIMES}"
+    if found.smallest_shown >= TOO_VAGUE:
+        least = f"{TOO_VAGUE} {TIMES} or more"
+    hidden = f"a difference of {least} would most likely have been shown"
+    return f"no difference shown: {said}; {hidden}"
 
 
-def _hidden(smallest: float | None) -> str:
-    """Say how large a difference would have to be; POWER says how likely is "most likely"."""
-    if smallest is None:
-        return ""
-    least = (
-        f"{factor(smallest)} {TIMES}" if smallest < TOO_VAGUE else f"{TOO_VAGUE} {TIMES} or more"
-    )
-    return f"; a difference of {least} would most likely have been shown"
+def common_step(variants: Sequence[VariantResult]) -> int | None:
+    """Return the highest step that every variant held in every round: there they did the same."""
+    held = [
+        {step.users for step in each.steps if step.held == len(each.by_round)} for each in variants
+    ]
+    return max(set.intersection(*held), default=None) if held else None
 
 
-def finding(outcome: Outcome) -> str:
+def finding(plan: files.Plan, variants: Sequence[VariantResult], ratios: Sequence[Ratio]) -> str:
     """Say in one sentence which variant carries more, by how much and how sure that is."""
-    if not outcome.whole:
+    if not variants[0].by_round:
         return "Nothing can be said yet: no round is whole."
-    if outcome.plan.is_aa:
-        return _finding_of_aa(outcome)
-    if len(outcome.variants) == 1:
-        return f"{_carried_alone(outcome.variants[0])}."
-    ratio = _ratio_of_best(outcome, "carried_users")
-    if ratio is not None:
-        return _begun_large(f"{ratio.sentence}{_runner_up(outcome, ratio)}.")
-    least = {variant.at_least for variant in outcome.variants if variant.carried_users is None}
-    if not _ranked(outcome) and len(least) == 1 and None not in least:
-        users = number(least.pop() or 0)
+    if plan.is_aa:
+        return _finding_of_aa(variants[0].title.removesuffix(" (A)"), ratios)
+    known = {each.variant: each.carried_users.estimate for each in variants if each.carried_users}
+    ranked = sorted(known, key=lambda name: -known[name])
+    least = {variant.at_least for variant in variants}
+    if len(ranked) == len(variants) > 1:
+        said = _best(variants, ratios, *ranked[:2])
+    elif len(variants) > 1 and not ranked and len(least) == 1 and None not in least:
+        users = count(least.pop() or 0)
         return (
             f"Every variant carried {users} users, the most that were tried, so no difference in "
             "carried users could show; give them more."
         )
-    known = "; ".join(_carried_alone(variant) for variant in outcome.variants)
-    return _begun_large(f"{known}.")
+    else:
+        said = "; ".join(_carried_alone(variant) for variant in variants)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
-def notes(outcome: Outcome) -> list[str]:
+def notes(plan: files.Plan, whole: int, runs: Sequence[files.Run]) -> list[str]:
     """Say what to mind about it: what is missing, invalid, or uncertain for another reason."""
-    plan, found = outcome.plan, []
-    if len(outcome.whole) < plan.rounds:
-        found.append(f"{len(outcome.whole)} of {plan.rounds} planned rounds are whole.")
-    if len(outcome.whole) == 1:
+    found = []
+    if whole < plan.rounds:
+        found.append(f"{whole} of {plan.rounds} planned rounds are whole.")
+    if whole == 1:
         found.append("One round says nothing of its own certainty; make at least three.")
-    for run in outcome.runs:
+    for run in runs:
         if not run.is_valid:
-            what = "and left out" if run.attempt > 1 else "and made again"
+            what = "left out" if run.attempt > 1 else "made again"
             found.append(
-                f"Round {run.round}, {run.variant} with {run.users} users was invalid {what}: "
-                f"{run.reasons[0]}."
+                f"Round {run.round}, {run.variant} with {count(run.users)} users was invalid and "
+                f"{what}: {run.reasons[0]}."
             )
     pairs = len(plan.variants) * (len(plan.variants) - 1) // 2
     if pairs > 1:
@@ -158,74 +144,58 @@ def notes(outcome: Outcome) -> list[str]:
     return found
 
 
-def _finding_of_aa(outcome: Outcome) -> str:
-    shown = [ratio for ratio in outcome.ratios if ratio.is_shown]
-    title = outcome.plan.variants[0].title.removesuffix(" (A)")
-    if shown:
-        said = "; ".join(ratio.sentence for ratio in shown)
+def _ratio_parts(ratio: Interval) -> tuple[str, str]:
+    """Write a ratio and its interval, which is empty for a single round.
+
+    A bound that is near 1 gets more digits: it would look like 1, which the interval leaves out.
+    """
+    if ratio.ends is None:
+        return factor(ratio.estimate), ""
+    decimals = 2
+    while decimals < MOST_DECIMALS and any(round(end, decimals) == 1 != end for end in ratio.ends):
+        decimals += 1
+    estimate, low, high = (
+        factor(each) if decimals == 2 else f"{each:.{decimals}f}"
+        for each in (ratio.estimate, *ratio.ends)
+    )
+    return estimate, f"{low} to {high}"
+
+
+def _finding_of_aa(title: str, ratios: Sequence[Ratio]) -> str:
+    if said := "; ".join(ratio.sentence for ratio in ratios if ratio.is_shown):
         return f"A difference was called where there is none, between {title} and itself: {said}."
-    if not outcome.ratios:
+    if not ratios:
         return f"Nothing can be said of {title} against itself: no round gave both a number."
-    first = outcome.ratios[0].sentence.removeprefix("no difference shown: ")
+    first = ratios[0].sentence.removeprefix("no difference shown: ")
     return f"No difference shown between {title} and itself, as it should be: {first}."
 
 
-def _ratio_of_best(outcome: Outcome, metric: Metric) -> Ratio | None:
-    """Return the ratio of the variant with the most users to the first of the plan.
+def _best(
+    variants: Sequence[VariantResult], ratios: Sequence[Ratio], best: str, second: str
+) -> str:
+    """Say how the variant with the most users stands to the first of the plan.
 
-    When the first has the most itself: that of the next to it.
+    When the first has the most itself: how it stands to the second. Then how sure the first place
+    is, unless that was said already.
     """
-    ranked = _ranked(outcome)
-    if len(ranked) < len(outcome.variants):
-        return None
-    first = outcome.plan.variants[0].name
-    best = ranked[0] if ranked[0] != first else ranked[1]
-    return next(
-        (
-            each
-            for each in outcome.ratios
-            if each.metric == metric and {each.variant, each.by} == {best, first}
-        ),
-        None,
-    )
-
-
-def _runner_up(outcome: Outcome, said: Ratio) -> str:
-    """Say how sure the first place is, unless the sentence before did."""
-    ranked = _ranked(outcome)
-    if len(ranked) < 3 or {ranked[0], ranked[1]} == {said.variant, said.by}:
-        return ""
-    pair = {ranked[0], ranked[1]}
-    ratio = next(
-        each
-        for each in outcome.ratios
-        if each.metric == "carried_users" and {each.variant, each.by} == pair
-    )
-    titles = {variant.name: variant.title for variant in outcome.plan.variants}
-    if ratio.is_shown:
-        return f"; {titles[ranked[1]]} came next"
-    return f"; between it and {titles[ranked[1]]} no difference was shown"
-
-
-def _ranked(outcome: Outcome) -> list[str]:
-    """Return the variants whose users are known, the most first."""
-    known = [
-        (each.carried_users.estimate, each.variant)
-        for each in outcome.variants
-        if each.carried_users is not None
-    ]
-    return [name for _, name in sorted(known, key=lambda each: -each[0])]
+    of_pair = {
+        frozenset((ratio.variant, ratio.by)): ratio
+        for ratio in ratios
+        if ratio.metric == "carried_users"
+    }
+    first = variants[0].variant
+    ratio = of_pair[frozenset((best, second if best == first else first))]
+    if second in (ratio.variant, ratio.by):
+        return ratio.sentence
+    title = next(each.title for each in variants if each.variant == second)
+    if of_pair[frozenset((best, second))].is_shown:
+        return f"{ratio.sentence}; {title} came next"
+    return f"{ratio.sentence}; between it and {title} no difference was shown"
 
 
 def _carried_alone(variant: VariantResult) -> str:
-    if variant.carried_users is not None:
-        return f"{variant.title} carried {users_of(variant.carried_users)} users"
+    if variant.carried_users is not None or variant.at_least is not None:
+        return f"{variant.title} carried {carried(variant)} users"
     if all(each.held is None for each in variant.by_round):
         return f"{variant.title} carried no step: the lowest missed the objectives already"
-    if variant.at_least is None:
-        return f"{variant.title} did not carry its lowest step in every round"
-    return f"{variant.title} carried at least {number(variant.at_least)} users"
-
-
-def _begun_large(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+    return f"{variant.title} did not carry its lowest step in every round"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.compare.files import CarriedInRound, Plan
 from harness.runfolder import Objective
@@ -24,83 +24,64 @@ def next_users(plan: Plan, held: Held) -> int | None:
     """
     if plan.steps is not None:
         return next((users for users in plan.steps if users not in held), None)
-    users = plan.first_users
-    while users in held:
+    for users in _search(plan, held):
+        if users not in held:
+            return users
         if held[users] is None:
             return None
-        if not held[users]:
-            return _below(plan, held, users)
-        users *= 2
-        if users > plan.most_users:
-            return None
-    return users
-
-
-def _below(plan: Plan, held: Held, missed: int) -> int | None:
-    met = missed // 2
-    while met >= FEWEST_USERS:
-        if met not in held:
-            return met
-        if held[met] is None:
-            return None
-        if held[met]:
-            return _between(plan, held, met, missed)
-        met, missed = met // 2, met
     return None
 
 
-def _between(plan: Plan, held: Held, met: int, missed: int) -> int | None:
+def _search(plan: Plan, held: Held) -> Iterator[int]:
+    """Yield the steps in order, of which each depends on how those before it ended."""
+    users = plan.first_users
+    yield users
+    while held[users]:
+        users *= 2
+        if users > plan.most_users:
+            return
+        yield users
+    met, missed = users // 2, users
+    while met >= FEWEST_USERS:
+        yield met
+        if held[met]:
+            break
+        met, missed = met // 2, met
+    else:
+        return
     for _ in range(plan.refinements):
         middle = round(math.sqrt(met * missed))
         if middle in (met, missed):
-            return None
-        if middle not in held:
-            return middle
-        if held[middle] is None:
-            return None
+            return
+        yield middle
         met, missed = (middle, missed) if held[middle] else (met, middle)
-    return None
 
 
-def carried(
-    number: int, held: Held, objectives_of: Mapping[int, Sequence[Objective]]
-) -> CarriedInRound:
+def carried(number: int, held: Held, judged: Mapping[int, Sequence[Objective]]) -> CarriedInRound:
     """Return how many users a variant carried.
 
     Those of the highest step up to which every step met the objectives, and beyond it up to the
     first that missed: there each missed objective is followed from one step to the other, times
     in the logarithm (a queue grows by factors), all else in a straight line. The first to reach
-    its limit decides.
-
-    Args:
-        number: of the round.
-        held: each step's outcome.
-        objectives_of: what each of these steps was judged by.
+    its limit decides. `judged` are the objectives of each step.
     """
     missed = min((users for users, is_met in held.items() if is_met is False), default=None)
-    met = max(
-        (users for users, is_met in held.items() if is_met and users < (missed or math.inf)),
-        default=None,
-    )
+    below = [users for users, is_met in held.items() if is_met and users < (missed or math.inf)]
+    met = max(below, default=None)
     between = None
     if met is not None and missed is not None:
-        share = _share(objectives_of.get(met, ()), objectives_of.get(missed, ()))
-        between = round(met * (missed / met) ** share, 1)
+        before = {(each.scope, each.key): each.value for each in judged.get(met, ())}
+        shares = [
+            _crossing(before.get((each.scope, each.key)), each.limit, each.value)
+            for each in judged.get(missed, ())
+            if not each.met
+        ]
+        between = round(met * (missed / met) ** min(shares, default=0.0), 1)
     return CarriedInRound(round=number, held=met, missed=missed, users=between)
 
 
-def _share(met: Sequence[Objective], missed: Sequence[Objective]) -> float:
-    """Return how far from one step to the next the first objective reaches its limit, 0 to 1."""
-    before = {(each.scope, each.key): each.value for each in met}
-    shares = [
-        _crossing(before.get((each.scope, each.key)), each.limit, each.value)
-        for each in missed
-        if not each.met
-    ]
-    return min(shares, default=0.0)
-
-
 def _crossing(low: float | None, limit: float, high: float | None) -> float:
+    """Return how far from one value to the next the limit is, 0 to 1."""
     if low is None or high is None or low == high:
         return 0.0
     if 0 < low <= limit < high:

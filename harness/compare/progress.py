@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from harness.compare.files import Plan, Run
-from harness.compare.findings import number
+from harness.formatting import count, time_ms
 
 RAMP_UP_S = 5.0
 MOST_SPAWNED_PER_S = 100
@@ -30,13 +30,9 @@ def step_s(plan: Plan, users: int) -> float:
 
 
 class Pace:
-    """Estimates when an experiment will end, from the turns that are over.
-
-    A turn is one variant in one round.
-    """
+    """Estimates when an experiment will end, from its turns so far: a variant in a round each."""
 
     def __init__(self, plan: Plan, turns_left: int) -> None:
-        """Begin before the first turn of this process."""
         self._turns_left = turns_left
         self._took_s: list[float] = []
         steps = plan.steps or [
@@ -45,51 +41,41 @@ class Pace:
         self._expected_s = sum(step_s(plan, users) + OVERHEAD_S for users in steps)
 
     def end_turn(self, took_s: float) -> None:
-        """Note that a turn is over."""
+        """Count a turn that is over."""
         self._turns_left -= 1
         self._took_s.append(took_s)
 
     def left_s(self, turn_s: float) -> float:
-        """Return how long it will take still, `turn_s` after the present turn began."""
+        """Return the rest of the experiment, `turn_s` after the present turn began."""
         a_turn_s = fmean(self._took_s) if self._took_s else self._expected_s
         return max(a_turn_s - turn_s, 0.0) + a_turn_s * max(self._turns_left - 1, 0)
 
 
-class Display:
-    """The terminal: a line a finished run, and below them one that moves; a context manager."""
+class Display(Progress):
+    """The terminal: a line a finished run, and below them one that moves."""
 
     def __init__(self, plan: Plan, turns_left: int) -> None:
-        """Begin with nothing shown."""
-        self._plan = plan
-        self._pace = Pace(plan, turns_left)
-        self._turns = plan.rounds * len(plan.variants)
-        self._turn_began = time.monotonic()
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._progress = Progress(
+        console = Console(highlight=False, soft_wrap=True)
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             TextColumn("{task.completed:.0f} of {task.total:.0f} s"),
             TextColumn("{task.fields[left]}"),
-            console=self._console,
+            console=console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=1, left="")
-
-    def __enter__(self) -> Display:
-        """Begin to show."""
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave only the lines of the finished runs."""
-        self._progress.stop()
+        self._step = self.add_task("", total=1, left="")
+        self._plan = plan
+        self._pace = Pace(plan, turns_left)
+        self._turn_began = time.monotonic()
 
     def begin_turn(self, number: int, variant: str, place: int) -> None:
         """Say which variant is started in which round; `place` counts turns from 1."""
         self._turn_began = time.monotonic()
-        what = f"round {number} of {self._plan.rounds}, {variant}: start {place} of {self._turns}"
-        self._console.print(f"{what}, {self._left()}", markup=False)
+        rounds, turns = self._plan.rounds, self._plan.rounds * len(self._plan.variants)
+        what = f"round {number} of {rounds}, {variant}: start {place} of {turns}"
+        self.console.print(f"{what}, {self._left()}", markup=False)
 
     def end_turn(self) -> None:
         """Note how long a turn took."""
@@ -97,8 +83,8 @@ class Display:
 
     def show(self, variant: str, users: int, elapsed_s: float) -> None:
         """Show how far a step is."""
-        self._progress.update(
-            self._task,
+        self.update(
+            self._step,
             description=f"{variant}, {users} users",
             completed=elapsed_s,
             total=step_s(self._plan, users) + OVERHEAD_S,
@@ -107,17 +93,15 @@ class Display:
 
     def report(self, run: Run) -> None:
         """Say what came of a step."""
-        figures = run.figures
-        measured = "nothing measured"
+        figures, measured = run.figures, "nothing measured"
         if figures is not None:
-            p95 = "-" if figures.p95_ms is None else number(figures.p95_ms)
             measured = (
-                f"{figures.requests_per_s:6.1f} requests/s  p95 {p95:>5} ms  "
-                f"{figures.failures} failures"
+                f"{figures.requests_per_s:6.1f} requests/s  p95 {time_ms(figures.p95_ms):>5} ms  "
+                f"{count(figures.failures)} failures"
             )
         said = {"pass": "held", "fail": "missed", "invalid": "invalid"}[run.verdict]
         why = f": {run.reasons[0]}" if run.reasons else ""
-        self._console.print(f"  {run.users:5} users  {measured}  {said}{why}", markup=False)
+        self.console.print(f"  {run.users:5} users  {measured}  {said}{why}", markup=False)
 
     def _left(self) -> str:
         left_s = self._pace.left_s(time.monotonic() - self._turn_began)

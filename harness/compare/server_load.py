@@ -1,45 +1,60 @@
-"""What the server's processes take of the machine, sampled while a step goes on."""
+"""The machine of an experiment, and what the server's processes use of it during a step."""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 
 import psutil
 
-from harness.compare.files import ServerLoad, ServerSecond
+from harness.compare.files import Machine, ServerLoad, ServerSecond
 from harness.processes import cpu_s
 
-MEGABYTE = 1e6
+
+def machine() -> Machine:
+    """Describe this machine."""
+    return Machine(
+        cpu=cpu_model(),
+        cores=os.cpu_count() or 1,
+        memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
+        system=f"{platform.system()} {platform.release().partition('-')[0]}",
+    )
+
+
+def cpu_model() -> str:
+    """Return the name of the processor, or of its family where the system tells no more."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text(encoding="utf-8") if info.exists() else ""
+    model = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    return model[1].strip() if model else platform.machine()
 
 
 def look(pids: Iterable[int]) -> ServerSecond | None:
-    """Return what programs and their children take now; None when one has ended."""
+    """Return what programs and their children use now; None when one has ended."""
     processes, cpu = [], 0.0
     try:
         for pid in pids:
-            processes += list(_tree(pid))
+            root = psutil.Process(pid)
+            processes += [root, *root.children(recursive=True)]
             cpu += cpu_s(pid)
     except psutil.NoSuchProcess:
         return None
-    memory = sum(_memory_bytes(process) for process in processes)
-    return ServerSecond(
-        at_s=time.time(), cpu_s=cpu, memory_mb=memory / MEGABYTE, processes=len(processes)
-    )
+    memory_mb = sum(_memory_bytes(process) for process in processes) / 1e6
+    return ServerSecond(at_s=time.time(), cpu_s=cpu, memory_mb=memory_mb, processes=len(processes))
 
 
 def load_between(
     rows: Sequence[ServerSecond], first_s: float, end_s: float, requests: int
 ) -> ServerLoad | None:
-    """Return the load from one moment to another, CPU time interpolated between two looks.
+    """Return the load between two times since the epoch, in which so many requests were answered.
 
-    Args:
-        rows: of `server.csv`.
-        first_s: since the epoch.
-        end_s: likewise.
-        requests: that were answered in between.
+    CPU time is interpolated between two looks.
     """
     begin, end = _cpu_at(rows, first_s), _cpu_at(rows, end_s)
     inside = [row.memory_mb for row in rows if first_s <= row.at_s <= end_s]
@@ -52,14 +67,8 @@ def load_between(
     )
 
 
-def _tree(pid: int) -> Iterator[psutil.Process]:
-    root = psutil.Process(pid)
-    yield root
-    yield from root.children(recursive=True)
-
-
 def _memory_bytes(process: psutil.Process) -> int:
-    """Return its share of the memory, of pages that it shares a part; resident where untold."""
+    """Return its memory with its part of shared pages, or all of them where no part is known."""
     with suppress(psutil.Error):
         full = process.memory_full_info()
         return int(getattr(full, "pss", 0) or full.rss)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from jinja2 import Environment
 
-from harness.report import scaffold, tables, wording
+from harness.formatting import plain
+from harness.report import scaffold, tables
 from harness.report.material import Material
 
-SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:]")
-"""What could be markup, a table's end, a link, an emoji or a formula."""
 SIGNS = {"pass": "✅", "fail": "❌", "invalid": "⚠️", "met": "✅", "missed": "❌"}
 MOST_FAILURES = 20
 
@@ -47,12 +45,6 @@ def environment(package: str = scaffold.OWN) -> Environment:
     found = scaffold.environment(package, is_page=False)
     found.filters.update(plain=plain, code=code, rule=_rule)
     return found
-
-
-def plain(text: str) -> str:
-    """Return a text in one line that no Markdown reader takes for markup, or for a mention."""
-    escaped = SPECIAL.sub(lambda found: f"&#{ord(found[0])};", wording.one_line(text))
-    return escaped.replace("@", "&#64;\N{ZERO WIDTH SPACE}")
 
 
 def code(text: str) -> str:

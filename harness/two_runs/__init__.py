@@ -5,8 +5,7 @@ Inside, each module imports only from those named before it:
 * `options`: what it is told
 * `bootstrap`: how sure the figures of one run are
 * `steady`: the steady state of a run as slices of time
-* `alike`: in what two runs differ beside their results
-* `reading`: two run folders, read or refused
+* `reading`: two run folders, read or refused; in what they differ beside their results
 * `ratios`: of both runs, with their intervals
 * `slowdown`: whether a change made the server slower
 * `table`: both on a terminal and as Markdown

@@ -9,10 +9,8 @@ from harness import ConfigurationError, result, runfolder, timeseries
 from harness.two_runs.reading import Run
 
 NAME = "baseline"
-NEEDED = (
-    *(runfolder.MANIFEST, runfolder.OBJECTIVES, runfolder.ENDING),
-    *(timeseries.HISTOGRAMS, timeseries.TIMELINE, timeseries.FAILURES),
-)
+PLANNED = (runfolder.MANIFEST, runfolder.OBJECTIVES, runfolder.ENDING)
+RECORDED = (timeseries.HISTOGRAMS, timeseries.TIMELINE, timeseries.FAILURES)
 REPORTS = (runfolder.SUMMARY, "report.html", "report.md", "junit.xml", "charts")
 """Copied as far as they are there."""
 
@@ -36,8 +34,7 @@ def keep(run: Run, results_dir: Path) -> Path:
     """Copy a run to where `kept` finds it, in the place of an older one; whole or not at all.
 
     Raises:
-        ConfigurationError: it is there already, something else is in its place, or it cannot be
-            written.
+        ConfigurationError: it is there already, or cannot take that place; says why.
     """
     folder = results_dir / NAME
     if folder.exists():
@@ -50,11 +47,11 @@ def keep(run: Run, results_dir: Path) -> Path:
         for leftover in (unfinished, older):
             shutil.rmtree(leftover, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        for name in (*NEEDED, *REPORTS):
+        for name in (*PLANNED, *RECORDED, *REPORTS):
             source = run.folder / name
             if source.is_dir():
                 shutil.copytree(source, unfinished / name)
-            elif name in NEEDED or source.exists():
+            elif name not in REPORTS or source.exists():
                 shutil.copy2(source, unfinished / name)
         if folder.exists():
             folder.rename(older)

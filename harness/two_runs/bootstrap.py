@@ -1,22 +1,21 @@
 """How sure the figures of one run are: a block bootstrap over time; pure, by NumPy.
 
-Response times of one second resemble those of the next: a queue, a slow query, a busy disk last.
-Requests drawn one by one would feign a certainty that is not there, so blocks of consecutive
-seconds are drawn: the circular block bootstrap (D. N. Politis, J. P. Romano: A circular
-block-resampling procedure for stationary data, in: Exploring the Limits of Bootstrap, 1992).
+Response times of consecutive seconds are correlated: a queue, a slow query, a busy disk last.
+Drawing single requests would overstate the certainty, so blocks of consecutive seconds are drawn:
+the circular block bootstrap (D. N. Politis, J. P. Romano: A circular block-resampling procedure
+for stationary data, in: Exploring the Limits of Bootstrap, 1992).
 
 An interval is the percentile interval of the resampled ratios. It is the same for a ratio and for
-its logarithm, and for percentiles it is close to the exact one of order statistics. The basic
-interval mirrors it, which is wrong where the distribution is skewed, as that of a p95 is; BCa
-needs the acceleration of a percentile, which a jackknife does not estimate. Percentile intervals
-are too narrow when there is little to draw from, and a run of a minute has few blocks: so they are
-expanded as Student's t is beside the normal distribution (T. C. Hesterberg: What teachers should
-know about the bootstrap, The American Statistician 69 (2015) 371-386).
+its logarithm, and for percentiles close to the exact one of order statistics. The basic interval
+is wrong for a skewed distribution such as that of a p95; BCa needs the acceleration of a
+percentile, which a jackknife does not estimate. A run of a minute has few blocks, for which
+percentile intervals are too narrow, so they are expanded as Student's t is beside the normal
+distribution (T. C. Hesterberg: What teachers should know about the bootstrap, The American
+Statistician 69 (2015) 371-386).
 
-In 1 000 simulated series each of 55, 200 and 600 s, whose values have a correlation of 0.5 with
+In 1,000 simulated series each of 55, 200 and 600 s, whose values have a correlation of 0.5 with
 the one before, an interval of 95 % held the true mean in 86, 91 and 94 % (at 0.8: 78, 90 and
-92 %): a short run is told a little too sure. Seconds drawn one by one came to 73 % (and 47 %), at
-any length.
+92 %): a little too certain for a short run. Single seconds came to 73 % (and 47 %), at any length.
 """
 
 from __future__ import annotations
@@ -29,22 +28,21 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from scipy import stats
 
+from harness.percentiles import ranks
+
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-PERCENTS = (50, 95, 99)
+SHARES = (0.50, 0.95, 0.99)
 CHUNK = 200
 """So many resamples are held at once, with all their buckets."""
 
 
 class Buckets(Struct, frozen=True):
-    """Requests by slice of time and by response time.
+    """Requests by slice of time and by response time: a row a slice, a column a bucket.
 
-    Attributes:
-        counts: a row a slice, a column a bucket of the histogram, from the fastest.
-        highest_ms: of each bucket, which stands for it in a percentile.
-        middle_ms: of each bucket, which stands for it in a mean.
+    The highest time of a bucket stands for it in a percentile, its middle in a mean.
     """
 
     counts: Floats
@@ -57,10 +55,8 @@ def block_length(series: Floats) -> int:
 
     The automatic choice for the circular bootstrap: D. N. Politis, H. White: Automatic
     block-length selection for the dependent bootstrap, Econometric Reviews 23 (2004) 53-70, as
-    corrected with A. Patton in 28 (2009) 372-375; at most 3 sqrt(n) and n / 3, rounded up.
-
-    Args:
-        series: of equal mean throughout, in order of time.
+    corrected with A. Patton in 28 (2009) 372-375; at most 3 sqrt(n) and n / 3, rounded up. The
+    series is in order of time and has no trend.
     """
     n = series.size
     if n < 4 or np.ptp(series) == 0:
@@ -92,12 +88,8 @@ def block_length(series: Floats) -> int:
 def draw(strata: Sequence[int], block: int, seed: int, resamples: int = RESAMPLES) -> Floats:
     """Return how often each slice is in each resample: a row a resample, a column a slice.
 
-    Args:
-        strata: which one a slice belongs to. Each is drawn from by itself and keeps its size: the
-            steps of a run were planned, and are no chance.
-        block: slices that are drawn together; behind the last of a stratum comes its first.
-        seed: the same gives the same again.
-        resamples: how many.
+    `block` slices are drawn together; behind the last of a stratum comes its first. A stratum, a
+    step of the run, is drawn from by itself and keeps its size, since it was planned.
     """
     random = np.random.default_rng(seed)
     drawn = np.zeros((resamples, len(strata)))
@@ -117,34 +109,24 @@ def times_ms(drawn: Floats, buckets: Buckets) -> Floats:
 
     Percentiles are by nearest rank on the buckets, exactly as `harness.histograms` has them.
     """
-    rows = [
-        _times_ms(drawn[first : first + CHUNK] @ buckets.counts, buckets)
-        for first in range(0, len(drawn), CHUNK)
-    ]
-    return np.concatenate(rows)
+    found = np.full((len(drawn), len(SHARES) + 1), np.nan)
+    for first in range(0, len(drawn), CHUNK):
+        counts = drawn[first : first + CHUNK] @ buckets.counts
+        upto, totals = counts.cumsum(axis=1), counts.sum(axis=1)
+        some = np.flatnonzero(totals)
+        for place, rank in enumerate(ranks(SHARES, totals)):
+            index = np.count_nonzero(upto < rank[:, None], axis=1)
+            found[first + some, place] = buckets.highest_ms[index[some]]
+        found[first + some, -1] = (counts[some] @ buckets.middle_ms) / totals[some]
+    return found
 
 
 def interval(ratios: Floats, blocks: float) -> tuple[float, float]:
-    """Return the expanded percentile interval; resamples without a ratio are left out.
+    """Return the expanded percentile interval of resamples, each made of 2 blocks or more.
 
-    Args:
-        ratios: or another figure of each resample.
-        blocks: that a resample is made of, 2 or more.
+    Resamples without a ratio are left out.
     """
     deviation = stats.t.ppf((1 + CONFIDENCE) / 2, blocks - 1) * math.sqrt(blocks / (blocks - 1))
     tail = float(stats.norm.cdf(-deviation))
     low, high = np.nanquantile(ratios, (tail, 1 - tail))
     return float(low), float(high)
-
-
-def _times_ms(counts: Floats, buckets: Buckets) -> Floats:
-    upto = counts.cumsum(axis=1)
-    totals = counts.sum(axis=1)
-    found = np.full((len(counts), len(PERCENTS) + 1), np.nan)
-    some = totals > 0
-    for place, percent in enumerate(PERCENTS):
-        ranks = np.maximum(np.ceil(np.round(percent * totals / 100, 6)), 1)
-        index = np.count_nonzero(upto < ranks[:, None], axis=1)
-        found[some, place] = buckets.highest_ms[index[some]]
-    found[some, -1] = (counts[some] @ buckets.middle_ms) / totals[some]
-    return found

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import ConfigurationError, runfolder
+from harness import ConfigurationError, atomic, runfolder
 from harness.two_runs import baseline, ratios, reading, slowdown, table
 
 INVALID = 3
@@ -38,7 +38,7 @@ def run(
     table.print_table(found, judgement, sys.stdout)
     path = after / f"against-{runfolder.checked_run_id(runs[0].manifest.run_id)}.md"
     try:
-        path.write_text(table.markdown(found, judgement), encoding="utf-8")
+        atomic.write(path, table.markdown(found, judgement).encode())
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from None
     print(f"for a pull request: {path}")
@@ -63,8 +63,8 @@ def keep(folder: Path, results_dir: Path) -> int:
 
 
 def _told_why_not(*runs: reading.Run) -> bool:
-    """Say why runs cannot be compared, if so."""
-    reasons = [reason for each in runs if (reason := reading.why_not(each))]
+    """Print why runs cannot be compared, if so."""
+    reasons = "; ".join(filter(None, map(reading.why_not, runs)))
     if reasons:
-        print(f"error: {'; '.join(reasons)}", file=sys.stderr)
+        print(f"error: {reasons}", file=sys.stderr)
     return bool(reasons)

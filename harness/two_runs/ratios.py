@@ -1,9 +1,8 @@
 """Two runs, before and after a change: how many times as long requests took, and how sure that is.
 
-A ratio is after by before: a time is longer when it is above 1. Its interval knows how response
-times varied within these two runs, not from run to run: a server started anew or a neighbour on
-the machine can make a difference that no run sees. For that there are rounds
-(`python -m harness compare` without folders).
+A ratio is after by before: a time is longer when it is above 1. Its interval includes how response
+times varied within these two runs, not from run to run, as after a restart of the server or beside
+a busy neighbour. That takes rounds: `python -m harness compare` without folders.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from harness.two_runs import alike, bootstrap
+from harness.two_runs import bootstrap
 from harness.two_runs.bootstrap import Floats
-from harness.two_runs.reading import LEAST_REQUESTS, Run, refuse
+from harness.two_runs.reading import LEAST_REQUESTS, Run, differences
 from harness.two_runs.steady import Steady, order
 
 Key = Literal["p50_ms", "p95_ms", "p99_ms", "mean_ms", "requests_per_s"]
@@ -39,11 +38,6 @@ class Change(Struct, frozen=True, kw_only=True):
     low: float
     high: float
 
-    @property
-    def is_judged(self) -> bool:
-        """Say whether it can make the comparison fail."""
-        return self.key in JUDGED
-
 
 class Scope(Struct, frozen=True, kw_only=True):
     """All requests ("total") or those to an endpoint; `changes` has what enough of them tell."""
@@ -54,14 +48,9 @@ class Scope(Struct, frozen=True, kw_only=True):
 
 
 class TwoRuns(Struct, frozen=True, kw_only=True):
-    """What became of a run after a change.
+    """What became of a run after a change: "total" first in `scopes`, then the endpoints.
 
-    Attributes:
-        before: the run to compare with.
-        after: the run that is judged.
-        scopes: "total" first, then the endpoints.
-        block_s: seconds that were drawn together, of both runs.
-        notes: in what the runs differ beside their results.
+    In each run `block_s` seconds were drawn together. `notes` say in what else the runs differ.
     """
 
     before: Run
@@ -72,9 +61,9 @@ class TwoRuns(Struct, frozen=True, kw_only=True):
 
     @property
     def judged(self) -> list[Change]:
-        """Return what can make the comparison fail: p50 and p95."""
+        """Return what can make the comparison fail."""
         changes = [change for scope in self.scopes for change in scope.changes.values()]
-        return [change for change in changes if change.is_judged]
+        return [change for change in changes if change.key in JUDGED]
 
 
 def compare(before: Run, after: Run, notes: Sequence[str], anyway: bool) -> TwoRuns:
@@ -83,37 +72,32 @@ def compare(before: Run, after: Run, notes: Sequence[str], anyway: bool) -> TwoR
     Raises:
         ConfigurationError: they were not steady with the same numbers of users.
     """
-    steps = alike.differences(*({"users of the steps": _users(run)} for run in (before, after)))
-    refuse(steps, anyway)
-    blocks = before.steady.block_slices(), after.steady.block_slices()
-    drawn = _draw(before.steady, blocks[0], SEEDS[0]), _draw(after.steady, blocks[1], SEEDS[1])
+    stated = ({"users of the steps": _users(run)} for run in (before, after))
+    steps = differences(*stated, anyway=anyway)
     states = before.steady, after.steady
+    blocks = [steady.block_slices() for steady in states]
+    drawn = [_draw(*each) for each in zip(states, blocks, SEEDS, strict=True)]
     fewest_blocks = min(len(states[run].users) / blocks[run] for run in (0, 1))
     return TwoRuns(
         before=before,
         after=after,
         scopes=[
-            scope_of(name, states, drawn, fewest_blocks)
-            for name in sorted(before.steady.scopes | after.steady.scopes, key=order)
+            _scope(name, states, drawn, fewest_blocks)
+            for name in sorted(states[0].scopes | states[1].scopes, key=order)
         ],
         block_s=(blocks[0] * states[0].width_s, blocks[1] * states[1].width_s),
         notes=[*notes, *steps],
     )
 
 
-def scope_of(
-    name: str, steady: tuple[Steady, Steady], drawn: tuple[Floats, Floats], blocks: float
-) -> Scope:
-    """Return what became of an endpoint.
+def _scope(name: str, states: Sequence[Steady], drawn: Sequence[Floats], blocks: float) -> Scope:
+    """Return what became of an endpoint, or of "total".
 
-    Args:
-        name: of it, or "total".
-        steady: states before and after.
-        drawn: how often each slice is in each resample, the first of which is the run itself.
-        blocks: that the shorter run's resamples are made of.
+    `drawn` says how often each slice is in each resample, the first of which is the run itself;
+    those of the shorter run are made of so many blocks.
     """
     (before, requests_before), (after, requests_after) = (
-        _figures(each, name, rows) for each, rows in zip(steady, drawn, strict=True)
+        _figures(steady, name, rows) for steady, rows in zip(states, drawn, strict=True)
     )
     fewest, changes = min(requests_before, requests_after), {}
     for place, key in enumerate(KEYS):
@@ -135,8 +119,7 @@ def scope_of(
 
 def _draw(steady: Steady, block: int, seed: int) -> Floats:
     """Return how often each slice is in each resample, below a row that is the run itself."""
-    users = steady.users
-    return np.vstack([np.ones(len(users)), bootstrap.draw(users, block, seed)])
+    return np.vstack([np.ones(len(steady.users)), bootstrap.draw(steady.users, block, seed)])
 
 
 def _figures(steady: Steady, name: str, drawn: Floats) -> tuple[Floats, int]:

@@ -15,8 +15,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.compare.findings import TIMES, factor
+from harness.formatting import TIMES, factor
 from harness.objectives import TOTAL
+from harness.rows import name_of, scope_of
 from harness.two_runs.ratios import Change, TwoRuns
 
 MOST_SLOWDOWN = 1.10
@@ -31,7 +32,6 @@ LIMITS = (
 )
 
 Verdict = Literal["slower", "undecided", "not shown"]
-EXIT_CODES: dict[Verdict, int] = {"slower": 1, "undecided": 0, "not shown": 0}
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     @property
     def exit_code(self) -> int:
         """Return 1 when a slowdown is shown, else 0."""
-        return EXIT_CODES[self.verdict]
+        return int(self.verdict == "slower")
 
 
 def judge(runs: TwoRuns, most: float) -> Judgement:
@@ -81,11 +81,7 @@ def judge(runs: TwoRuns, most: float) -> Judgement:
 
 def sentence(change: Change) -> str:
     """Say what became of a time."""
-    of = "all requests" if change.scope == TOTAL else change.scope
-    name = {"mean_ms": "mean", "requests_per_s": "requests/s"}.get(
-        change.key, change.key.removesuffix("_ms")
-    )
-    return f"{name} of {of} became {written(change)}"
+    return f"{name_of(change.key)} of {scope_of(change.scope)} became {written(change)}"
 
 
 def written(change: Change) -> str:

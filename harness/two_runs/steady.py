@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
-from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
 from harness import histograms
@@ -20,31 +18,23 @@ MOST_SLICES = 1000
 """A longer run has slices of several seconds: the same interval, in bounded time and memory."""
 SHARES = (0.50, 0.95)
 
+Counted = tuple[int, NDArray[np.intp], NDArray[np.int64]]
+"""The requests of a slice to an endpoint: its place, which buckets, and how many in each."""
+
 
 def order(scope: str) -> tuple[bool, list[str]]:
     """Return a key to sort by: "total" first, then endpoints as a summary has them."""
     return scope != TOTAL, scope.split(" ", 1)[::-1]
 
 
-class _Counted(NamedTuple):
-    """The requests of a slice to an endpoint: which buckets, and how many in each."""
-
-    slice: int
-    buckets: NDArray[np.intp]
-    counts: NDArray[np.int64]
-
-
 class Steady:
     """Collects the steady state of a run, second by second.
 
-    Attributes:
-        width_s: seconds of a slice; the last of a stretch may be shorter.
-        users: of each slice, by which the bootstrap keeps steps apart.
-        seconds: of each slice.
+    Of each slice it has the users, by which the bootstrap keeps steps apart, and the seconds:
+    `width_s` of them, or less in the last of a step. `steps` are users and steady seconds of each.
     """
 
     def __init__(self, steps: Sequence[tuple[int, Sequence[int]]]) -> None:
-        """Begin a run whose steady stretches are known: users and seconds of each."""
         self.width_s = math.ceil(sum(len(seconds) for _, seconds in steps) / MOST_SLICES) or 1
         self.users: list[int] = []
         self.seconds: list[int] = []
@@ -56,7 +46,7 @@ class Steady:
                     self.seconds.append(0)
                 self.seconds[-1] += 1
                 self._slice_of[second] = len(self.seconds) - 1
-        self._counted: dict[str, list[_Counted]] = {}
+        self._counted: dict[str, list[Counted]] = {}
 
     def add(self, row: Second, sums: Sums) -> None:
         """Add a second, if it is a steady one."""
@@ -66,9 +56,7 @@ class Steady:
         for key, histogram in sums.all_of.items():
             counts = np.frombuffer(histogram.counts, dtype=np.int64)
             used = np.flatnonzero(counts)
-            self._counted.setdefault(" ".join(key), []).append(
-                _Counted(number, used, counts[used])
-            )
+            self._counted.setdefault(" ".join(key), []).append((number, used, counts[used]))
 
     @property
     def scopes(self) -> set[str]:
@@ -107,21 +95,15 @@ class Steady:
             deviations[here] = means - means.mean() if means.size else 0.0
         return deviations
 
-    def _dense(self, counted: Iterable[_Counted]) -> Buckets:
-        found = list(counted)
-        slices = np.repeat([each.slice for each in found], [each.buckets.size for each in found])
-        every = [each.buckets for each in found] or [np.zeros(0, dtype=np.intp)]
-        used, columns = np.unique(np.concatenate(every), return_inverse=True)
+    def _dense(self, counted: Iterable[Counted]) -> Buckets:
+        nothing: Counted = 0, np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.int64)
+        places, buckets, values = zip(*counted, nothing, strict=True)
+        slices = np.repeat(places, [each.size for each in buckets])
+        used, columns = np.unique(np.concatenate(buckets), return_inverse=True)
         counts = np.zeros((len(self.seconds), used.size))
-        if found:
-            values = np.concatenate([each.counts for each in found])
-            np.add.at(counts, (slices, columns), values)
-        return Buckets(counts, *_values_ms(histograms.empty(), used))
-
-
-def _values_ms(scale: HdrHistogram, used: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Return the highest value and the middle of buckets."""
-    lowest_us = [scale.get_value_from_index(int(index)) for index in used]
-    highest_us = [scale.get_highest_equivalent_value(lowest) for lowest in lowest_us]
-    highest, lowest = np.array(highest_us, dtype=float), np.array(lowest_us, dtype=float)
-    return highest / 1000, (lowest + highest) / 2000
+        np.add.at(counts, (slices, columns), np.concatenate(values))
+        scale = histograms.empty()
+        lowest_us = [scale.get_value_from_index(int(index)) for index in used]
+        highest_us = [scale.get_highest_equivalent_value(lowest) for lowest in lowest_us]
+        highest_ms, lowest_ms = (np.array(ends) / 1000 for ends in (highest_us, lowest_us))
+        return Buckets(counts, highest_ms, (lowest_ms + highest_ms) / 2)

@@ -23,7 +23,7 @@ command = ["{{python}}", "-m", "gunicorn", "slow_wsgi:application", "--workers",
            "--bind", "{{address}}"]
 environment = {{ PYTHONPATH = "{here}", DELAY_S = "{delay_s}" }}
 """
-SHORT = (*("--step-time", "4s"), *("--warm-up", "0s"), *("--tags", "list"))
+SHORT = ("--step-time", "4s", "--warm-up", "0s", "--tags", "list")
 
 
 def prepared(commands: Commands) -> dict[str, str]:
@@ -75,11 +75,8 @@ def nothing_is_left(folder: Path) -> bool:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Commands, Comparison, str]:
     """Compare both, two rounds, and kill the very first server in mid-step."""
     commands = Commands(tmp_path_factory.mktemp("compared"))
-    process = commands.start(
-        *("-m", "harness", "compare", "--rounds", "2", "--steps", "60", "--seed", "5", *SHORT),
-        *("--run-id", "unequal"),
-        **prepared(commands),
-    )
+    command = ("-m", "harness", "compare", "--rounds", "2", "--steps", "60", "--seed", "5")
+    process = commands.start(*command, *SHORT, "--run-id", "unequal", **prepared(commands))
     folder = commands.results / "unequal"
     wait_until(lambda: list(folder.glob("runs/*/timeline.csv")), "the first run")
     wait_until(
@@ -193,11 +190,8 @@ def test_what_a_run_refuses_ends_the_comparison(commands: Commands) -> None:
 
 def test_a_variant_behind_nginx_needs_no_rights(commands: Commands) -> None:
     slo_file = prepared(commands)["SLO_FILE"]
-    ended = commands.harness(
-        *("compare", "--variants", "gunicorn-nginx", "--rounds", "1", "--steps", "10", *SHORT),
-        *("--run-id", "nginx"),
-        SLO_FILE=slo_file,
-    )
+    command = ("compare", "--variants", "gunicorn-nginx", "--rounds", "1", "--steps", "10")
+    ended = commands.harness(*command, *SHORT, "--run-id", "nginx", SLO_FILE=slo_file)
     assert ended.exit_code == 0, ended.stderr
     folder = commands.results / "nginx"
     comparison = files.read_comparison(folder)

@@ -18,11 +18,11 @@ from compare_folders import LIMIT_MS, STEPS, write_comparison
 from unit.test_report import Reader
 
 from harness import ConfigurationError
-from harness.compare import charts, contents, files, markdown, page, wording
-from harness.compare.drawing import DESCRIPTIONS, draw
+from harness.compare import charts, contents, files, findings
+from harness.compare.drawing import DESCRIPTIONS, draw, markdown, page
 from harness.compare.files import CarriedInRound, Interval, VariantResult
 from harness.compare.picture import Picture, gather
-from harness.report import palette
+from harness.report import looks, palette
 from harness.settings import PROJECT_DIR
 
 DRAWN = ("report.html", "report.md", *(f"charts/{name}" for name in DESCRIPTIONS))
@@ -39,11 +39,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures_of(picture: Picture) -> dict[str, dict]:
-    return json.loads(Reader(page.render(picture)).scripts[0])
+    return json.loads(Reader(page(picture)).scripts[0])
 
 
 def text_of(picture: Picture) -> str:
-    return " ".join(" ".join(Reader(page.render(picture)).texts).split())
+    return " ".join(" ".join(Reader(page(picture)).texts).split())
 
 
 # What is there.
@@ -72,11 +72,11 @@ def test_the_tables_say_what_the_comparison_says(folder: Path) -> None:
     rows = tables["variants"][1:]
     assert [row[0] for row in rows] == [each.title for each in found.variants]
     for row, each in zip(rows, found.variants, strict=True):
-        assert row[1] == wording.interval(each.carried_users)
+        assert row[1] == findings.interval(each.carried_users)
         assert row[2].replace("\N{NO-BREAK SPACE}", " ").count(" to ") == len(each.by_round)
     assert tables["variants"][0][-2:] == ["CPU ms a request at 100", "memory MB at 100"]
     for row, ratio in zip(tables["ratios"][1:], found.ratios, strict=True):
-        assert row[3] == wording.ratio(ratio.ratio)
+        assert row[3] == findings.ratio(ratio.ratio)
         assert row[5:] == [ratio.sentence, "shown" if ratio.is_shown else "not shown"]
     for place, each in enumerate(found.variants, 1):
         steps = tables[f"steps-{place}"][1:]
@@ -87,7 +87,8 @@ def test_the_tables_say_what_the_comparison_says(folder: Path) -> None:
     plan = dict(tables["plan"][1:])
     assert plan["rounds"] == "3 of 3" and plan["seed"] == "7"
     assert plan["steps, users"] == ", ".join(str(step) for step in STEPS)
-    assert plan["order of round 1"].startswith("nothing (runserver), gunicorn")
+    order = "gunicorn, gunicorn behind nginx, nothing (runserver)"
+    assert plan["order of round 1"] == order
     assert ["all requests", "p95", "≤ 500 ms"] in tables["objectives"]
     assert "{python} -m gunicorn --bind {address}" in tables["commands"][1]
 
@@ -95,7 +96,7 @@ def test_the_tables_say_what_the_comparison_says(folder: Path) -> None:
 def test_the_markdown_has_the_tables_and_the_pictures(folder: Path) -> None:
     text = html.unescape((folder / "report.md").read_text(encoding="utf-8"))
     for each in files.read_comparison(folder).variants:
-        assert f"| <code>{each.title}</code> | {wording.interval(each.carried_users)} |" in text
+        assert f"| <code>{each.title}</code> | {findings.interval(each.carried_users)} |" in text
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     assert len(pictures) == len(DESCRIPTIONS)
     assert all((folder / picture).exists() for picture in pictures)
@@ -115,7 +116,7 @@ def test_the_panels_are_the_runs_of_the_first_round_one_behind_the_other(folder:
     for run, counted in zip(first.runs, first.counted, strict=True):
         assert (counted.first_s - run.first_s, counted.end_s - counted.first_s) == (6, 6)
         assert counted.end_s == run.end_s, "without the second in which nobody was wanted"
-    at, values = contents.over_time(first, lambda row: row.users)
+    at, values = contents.over_time(first, contents.CURVES[-1])
     assert values.count(None) == len(STEPS) - 1, "a gap between two runs"
     assert len(at) == len(values) == len(first.seconds) + values.count(None)
 
@@ -128,7 +129,7 @@ def test_panels_have_equal_axes_and_the_objective(folder: Path) -> None:
             f"yaxis{number if number > 1 else ''}" for number in range(row * 3 + 1, row * 3 + 4)
         ]
         assert len({tuple(layout[name]["range"]) for name in names}) == 1
-    with charts.rc_context(charts.STYLE):
+    with charts.rc_context(looks.STYLE):
         grid = charts.over_time(picture).axes
     for row in range(3):
         assert len({axes.get_ylim() for axes in grid[row * 3 : row * 3 + 3]}) == 1
@@ -174,7 +175,7 @@ def test_one_variant_and_six_are_drawn(tmp_path: Path, variants: int) -> None:
 def test_an_incomplete_comparison_says_so(tmp_path: Path) -> None:
     picture = gather(write_comparison(tmp_path / "x", rounds=2, planned_rounds=5))
     assert "not complete: it has results of 2 of 5 rounds" in text_of(picture)
-    assert "2 of 5 rounds: not complete" in markdown.render(picture, [])
+    assert "2 of 5 rounds: not complete" in markdown(picture)
 
 
 def test_a_check_of_the_method_says_so(tmp_path: Path) -> None:
@@ -183,9 +184,7 @@ def test_a_check_of_the_method_says_so(tmp_path: Path) -> None:
         tmp_path / "x", variants=2, rounds=2, titles=titles, capacities=(90, 90), is_aa=True
     )
     picture = gather(folder)
-    assert "A/A comparison" in text_of(picture) and "A/A comparison" in markdown.render(
-        picture, []
-    )
+    assert "A/A comparison" in text_of(picture) and "A/A comparison" in markdown(picture)
     assert "Both variants are the same" in text_of(picture)
 
 
@@ -201,8 +200,9 @@ def test_an_invalid_run_is_named_and_never_drawn(tmp_path: Path) -> None:
     assert "saturated" in sentence and sentence in text_of(picture)
     assert [run.users for run in picture.panels[1].runs] == [50, 100, 400]
     for key in contents.CHARTS:
-        assert contents.lines(picture, key)[1].users == [50, 100, 400]
-    rows = Reader(page.render(picture)).tables["runs"]
+        points = contents.lines(picture, key)[1].points
+        assert [point.users for point in points] == [50, 100, 400]
+    rows = Reader(page(picture)).tables["runs"]
     assert [row[-1] for row in rows if row[1:4] == ["gunicorn", "1", "200"]] == ["invalid"]
 
 
@@ -247,7 +247,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Picture:
 
 
 def test_foreign_text_brings_no_element_into_the_page(hostile: Picture) -> None:
-    shown = Reader(page.render(hostile))
+    shown = Reader(page(hostile))
     assert len(shown.scripts) == 4
     assert not [tag for tag, _ in shown.elements if tag == "img"]
     assert not [name for _, given in shown.elements for name in given if name[:2] == "on"]
@@ -264,13 +264,13 @@ def test_a_folder_of_a_run_leads_nowhere_else(hostile: Picture) -> None:
     changed = msgspec.structs.replace(
         hostile, comparison=msgspec.structs.replace(hostile.comparison, runs=runs)
     )
-    elements = Reader(page.render(changed)).elements
+    elements = Reader(page(changed)).elements
     links = [given["href"] or "" for tag, given in elements if tag == "a"]
     assert all(link.startswith(("#", "./")) for link in links)
 
 
 def test_foreign_text_breaks_no_table_of_the_markdown(hostile: Picture) -> None:
-    text = markdown.render(hostile, [])
+    text = markdown(hostile)
     assert "<script" not in text and "<img" not in text and "\x07" not in text
     assert "@someone" not in text and "`" not in text
     widths = [line.count("|") for line in text.splitlines() if line.startswith("|")]
@@ -296,8 +296,11 @@ def broken(name: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     "name",
     [
-        *("plan.json", "comparison.json", "slo.toml"),
-        *("runs/r1-v0-50/timeline.csv", "runs/r1-v0-50/summary.json"),
+        "plan.json",
+        "comparison.json",
+        "slo.toml",
+        "runs/r1-v0-50/timeline.csv",
+        "runs/r1-v0-50/summary.json",
     ],
 )
 def test_a_missing_or_broken_file_is_named_in_one_line(
@@ -344,14 +347,14 @@ def test_a_ratio_looks_like_1_only_where_it_is(
     values: tuple[float, float | None, float | None], written: str
 ) -> None:
     estimate, low, high = values
-    assert wording.ratio(Interval(estimate=estimate, low=low, high=high)) == written
+    assert findings.ratio(Interval(estimate=estimate, low=low, high=high)) == written
 
 
 @pytest.mark.parametrize(
     ("values", "written"),
     [
         ((76.34, 61.2, 95.1), "76.3 (61.2 to 95.1)"),
-        ((1234.5, 1190.0, 1280.0), "1 230 (1 190 to 1 280)"),
+        ((1234.5, 1190.0, 1280.0), "1,230 (1,190 to 1,280)"),
         ((76.34, None, None), "76.3"),
         ((2.25, 2.21, 2.29), "2.25 (2.21 to 2.29)"),
     ],
@@ -360,9 +363,8 @@ def test_an_interval_has_the_digits_that_it_allows(
     values: tuple[float, float | None, float | None], written: str
 ) -> None:
     estimate, low, high = values
-    found = wording.interval(Interval(estimate=estimate, low=low, high=high))
-    assert found.replace("\N{NARROW NO-BREAK SPACE}", " ") == written
-    assert wording.interval(None) == "\N{EN DASH}"
+    assert findings.interval(Interval(estimate=estimate, low=low, high=high)) == written
+    assert findings.interval(None) == "\N{EN DASH}"
 
 
 def variant(*rounds: tuple[int | None, int | None], at_least: int | None) -> VariantResult:
@@ -382,30 +384,31 @@ def variant(*rounds: tuple[int | None, int | None], at_least: int | None) -> Var
 
 
 def test_what_is_known_without_a_number_is_said_in_words() -> None:
-    assert wording.carried(variant((400, None), (200, 400), at_least=200)) == "at least 200"
+    assert findings.carried(variant((400, None), (200, 400), at_least=200)) == "at least 200"
     below = variant((None, 50), (50, 100), at_least=None)
-    assert wording.carried(below) == "fewer than 50, the first step"
-    assert wording.carried(variant((None, None), at_least=None)) == "not known"
+    assert findings.carried(below) == "fewer than 50, the first step"
+    assert findings.carried(variant((None, None), at_least=None)) == "not known"
 
 
 def test_extremes_may_come_in_any_order() -> None:
-    assert wording.spread((38.0, 36.0, 41.0)) == wording.spread((36.0, 38.0, 41.0))
-    assert wording.spread((38.0, 36.0, 41.0)) == "38 (36 to 41)"
-    assert wording.spread((5.0, 5.0, 5.0)) == "5"
+    assert findings.spread((38.0, 36.0, 41.0)) == findings.spread((36.0, 38.0, 41.0))
+    assert findings.spread((38.0, 36.0, 41.0)) == "38 (36 to 41)"
+    assert findings.spread((5.0, 5.0, 5.0)) == "5"
 
 
 def test_a_vast_interval_does_not_flatten_the_bars() -> None:
-    found = contents.Bar("v", "", 600.0, (30.0, 11_400.0), False, [(500.0, "exact")])
+    dots = [contents.Dot(1, 500.0, 0.1, "exact")]
+    found = contents.Bar("v", "#000000", "", 600.0, (30.0, 11_400.0), False, dots)
     assert contents.axis_end([found]) == 1200
-    near = contents.Bar("v", "", 600.0, (500.0, 700.0), False, [])
+    near = contents.Bar("v", "#000000", "", 600.0, (500.0, 700.0), False, [])
     assert contents.axis_end([near]) == 700
     assert contents.axis_end([]) == 1
 
 
 def test_ticks_are_steps_that_leave_each_other_room() -> None:
     steps = [50, 100, 119, 141, 168, 200, 400, 800]
-    found = contents.ticks(steps, 10)
+    found = contents.ticks(steps)
     assert {50, 100, 200, 400, 800} <= set(found) <= set(steps)
     apart = [math.log2(after / before) for before, after in pairwise(found)]
     assert min(apart) >= 0.4
-    assert contents.ticks([50], 10) == [50]
+    assert contents.ticks([50]) == [50]

@@ -12,7 +12,7 @@ from compare_plans import plan
 
 from harness import __main__ as command_line
 from harness import deployments
-from harness.compare import experiment, options, progress
+from harness.compare import experiment, files, options, progress
 
 ALL = ("runserver", "gunicorn", "gunicorn-threads", "gunicorn-nginx")
 
@@ -75,7 +75,7 @@ def test_the_pace_is_that_of_the_turns_before() -> None:
         (["--aa", "apache"], "unknown variant 'apache'"),
         (["--aa", "gunicorn", "--variants", "gunicorn"], "leave --variants out"),
         (["--first-users", "900", "--most-users", "800"], "--first-users 900 is more than"),
-        (["--resume", "nowhere"], "nowhere is no comparison: it has no plan.json"),
+        (["--resume", "nowhere"], "there is no folder nowhere; give that of a comparison"),
         (["--resume", "nowhere", "--rounds", "5"], "leave --rounds out"),
         (["results/a", "results/b", "--steps", "50"], "--steps: not with run folders"),
         (["--run-id", "a/b"], "the run id 'a/b' cannot name a folder"),
@@ -100,6 +100,24 @@ def test_what_is_wrong_gets_one_line_and_a_missing_program_is_the_last_of_it(
     assert (code, said.out, len(said.err.splitlines())) == (2, "", 1), said
     assert said.err.startswith("error: ") and expected in said.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_check_of_the_method_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command_of = deployments.load()["gunicorn"].command
+    told = plan(["gunicorn-a", "gunicorn-b"], is_aa=True)
+    variants = [msgspec.structs.replace(each, command=command_of) for each in told.variants]
+    files.write(tmp_path, msgspec.structs.replace(told, variants=variants))
+    begun = []
+    monkeypatch.setattr(experiment, "run", lambda *arguments: begun.append(arguments[2]))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setenv("DRAW_REPORT", "0")
+    assert command_line.main(["compare", "--resume", str(tmp_path)]) == 3  # no round is whole
+    assert {name: each.name for name, each in begun[0].items()} == {
+        "gunicorn-a": "gunicorn",
+        "gunicorn-b": "gunicorn",
+    }
 
 
 @pytest.mark.parametrize(

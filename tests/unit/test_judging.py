@@ -205,7 +205,7 @@ def test_a_variant_against_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        (files.PLAN, None, "is no comparison: it has no plan.json"),
+        (files.PLAN, None, "is not the folder of a comparison: it has no plan.json"),
         (files.PLAN, "{", "plan.json is broken: Input data was truncated"),
         ("runs/r1-gunicorn-100/summary.json", "[]", "summary.json is broken: Expected `object`"),
         ("runs/r1-gunicorn-100/server.json", "{}", "server.json is broken: Object missing"),

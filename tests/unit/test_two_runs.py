@@ -13,11 +13,10 @@ import pytest
 from run_folders import KEYS, failure, write_run
 
 from harness import ConfigurationError, figures, histograms, runfolder, timeseries
-from harness.compare.findings import TIMES
 from harness.figures import Sums
+from harness.formatting import TIMES
 from harness.timeseries import Key, Second
 from harness.two_runs import (
-    alike,
     baseline,
     command,
     ratios,
@@ -270,8 +269,8 @@ def test_what_does_not_matter_is_not_refused_and_what_changed_is_noted(run: Run)
         deployment="nginx",
         started_at="2027",
     )
-    assert alike.differences(alike.load_of(run.manifest), alike.load_of(other)) == []
-    changed = alike.differences(alike.subject_of(run.manifest), alike.subject_of(other))
+    assert reading.differences(reading.load_of(run.manifest), reading.load_of(other)) == []
+    changed = reading.differences(reading.subject_of(run.manifest), reading.subject_of(other))
     assert changed == ["deployment none and nginx"]
 
 
