@@ -130,7 +130,7 @@ def _report(folder: Path) -> int:
 
         what = command.judge(folder).finding.removesuffix(".")
     else:
-        from harness.report import draw  # brings matplotlib along, which a run does without
+        from harness.report.writing import draw  # brings matplotlib, which a run does without
 
         what = draw(folder).verdict
     print(f"{what}, report: {folder / 'report.html'}")

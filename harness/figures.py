@@ -38,15 +38,9 @@ class RunFigures(Struct, frozen=True, kw_only=True):
 
 
 class Sums:
-    """Histograms added up by endpoint, and how many of the requests failed.
-
-    Attributes:
-        all_of: the response times of an endpoint.
-        failures_of: how many of its requests failed.
-    """
+    """The response times of each endpoint, and how many of its requests failed."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.all_of: dict[Key, HdrHistogram] = {}
         self.failures_of: Counter[Key] = Counter()
 
@@ -65,6 +59,10 @@ class Sums:
         for key, histogram in other.all_of.items():
             self.all_of.setdefault(key, histograms.empty()).add(histogram)
 
+    def endpoints(self) -> list[Key]:
+        """Return the endpoints that were hit, by name."""
+        return sorted(self.all_of, key=lambda key: (key[1], key[0]))
+
     def together(self) -> HdrHistogram:
         """Return the response times of all endpoints."""
         together = histograms.empty()
@@ -72,23 +70,35 @@ class Sums:
             together.add(histogram)
         return together
 
-    def figures(self, key: Key, seconds: float) -> Figures:
-        """Return the figures of an endpoint in so many seconds."""
-        histogram = self.all_of.get(key) or histograms.empty()
-        return _figures(histogram, self.failures_of[key], seconds)
+    def figures(self, seconds: float, key: Key | None = None) -> Figures:
+        """Return the figures of an endpoint, or of all together, in so many seconds."""
+        if key is None:
+            histogram, failures = self.together(), self.failures_of.total()
+        else:
+            histogram, failures = self.all_of.get(key), self.failures_of[key]
+        histogram = histogram or histograms.empty()
+        requests = histogram.get_total_count()
+        p50_ms, p95_ms, p99_ms = histograms.percentiles_ms(histogram, SHARES)
+        return Figures(
+            requests=requests,
+            failures=failures,
+            fail_ratio=round(failures / requests, 9) if requests else 0.0,
+            requests_per_s=round(requests / seconds, 3) if seconds else 0.0,
+            p50_ms=p50_ms,
+            p95_ms=p95_ms,
+            p99_ms=p99_ms,
+            max_ms=histograms.max_ms(histogram),
+        )
 
-    def total_figures(self, seconds: float) -> Figures:
-        """Return the figures of all endpoints together."""
-        return _figures(self.together(), self.failures_of.total(), seconds)
 
-
-class _Stretch:
-    """Seconds in a row in which as many users ran as were planned."""
+class _Steady:
+    """Seconds in which as many users ran as were planned: a stretch of them, or all stretches."""
 
     def __init__(self) -> None:
         self.users = self.first_second = self.last_second = self.seconds = 0
         self.sums = Sums()
         self.health: list[tuple[float, float]] = []
+        self.steps: list[Step] = []
 
     def add(self, row: Second, sums: Sums) -> None:
         if not self.seconds:
@@ -99,17 +109,21 @@ class _Stretch:
         if row.cpu_percent is not None and row.lag_ms is not None:
             self.health.append((row.cpu_percent, row.lag_ms))
 
-    @property
-    def is_steady(self) -> bool:
-        return self.seconds >= LEAST_STEADY_S
-
-    def step(self) -> Step:
-        return Step(
-            users=self.users,
-            first_second=self.first_second,
-            last_second=self.last_second,
-            total=self.sums.total_figures(self.seconds),
+    def take(self, stretch: _Steady) -> bool:
+        """Add a stretch as a step, if it is long enough; return whether it is."""
+        if stretch.seconds < LEAST_STEADY_S:
+            return False
+        self.seconds += stretch.seconds
+        self.sums.merge(stretch.sums)
+        self.health += stretch.health
+        step = Step(
+            users=stretch.users,
+            first_second=stretch.first_second,
+            last_second=stretch.last_second,
+            total=stretch.sums.figures(stretch.seconds),
         )
+        self.steps.append(step)
+        return True
 
 
 class Running:
@@ -117,25 +131,16 @@ class Running:
 
     Steady are the whole seconds in which as many users ran as were planned. Ramp-up, ramp-down
     and the change from one step to the next are not; nor is the second in which the last user
-    came, since its first part was ramp-up still; nor the warm-up behind it.
+    came, since its first part was ramp-up still; nor the warm-up behind it, `warm_up_s` with all
+    users of a step.
     """
 
     def __init__(self, saturation: Saturation, warm_up_s: float = 0.0) -> None:
-        """Begin before the first second.
-
-        Args:
-            saturation: when the generator counts as saturated.
-            warm_up_s: with all users of a step, before its steady state.
-        """
         self._saturation = saturation
         self._warm_up_s, self._warmed_s = warm_up_s, 0
-        self._steady, self._rest = Sums(), Sums()
-        self._seconds = self._end = self._steady_s = 0
-        self._planned_users = self._users = 0
+        self._stretch, self._steady, self._rest = _Steady(), _Steady(), Sums()
+        self._seconds = self._end = self._planned_users = self._users = 0
         self._before: Second | None = None
-        self._stretch = _Stretch()
-        self._steps: list[Step] = []
-        self._health: list[tuple[float, float]] = []
 
     def add(self, row: Second, sums: Sums) -> None:
         """Add the next second."""
@@ -151,68 +156,59 @@ class Running:
             self._warmed_s += 1
             if self._warmed_s > self._warm_up_s:
                 self._stretch.add(row, sums)
-            else:
-                self._rest.merge(sums)
+                return
         else:
             self._warmed_s = 0
-            self._end_stretch()
-            self._rest.merge(sums)
+            ended, self._stretch = self._stretch, _Steady()
+            if not self._steady.take(ended):
+                self._rest.merge(ended.sums)
+        self._rest.merge(sums)
 
     def whole(self) -> Sums:
         """Return the sums of the whole run so far."""
         whole = Sums()
-        for sums in (self._rest, self._steady, self._stretch.sums):
+        for sums in (self._rest, self._steady.sums, self._stretch.sums):
             whole.merge(sums)
         return whole
 
     def steady(self) -> Sums:
         """Return the sums of the steady state so far."""
-        steady = Sums()
-        steady.merge(self._steady)
-        if self._stretch.is_steady:
-            steady.merge(self._stretch.sums)
-        return steady
+        return self._so_far().sums
 
     def figures(self) -> RunFigures:
         """Return the figures up to the last second that was added."""
-        steady, steady_s = self.steady(), self._steady_s
-        steps, health = list(self._steps), self._health
-        if self._stretch.is_steady:
-            steady_s += self._stretch.seconds
-            steps.append(self._stretch.step())
-            health = health + self._stretch.health
-        whole, seconds = self.whole(), self._end
+        whole, seconds, found = self.whole(), self._end, self._so_far()
+        steady, steady_s = found.sums, found.seconds
         return RunFigures(
             duration_s=float(seconds),
             steady_s=float(steady_s),
             planned_users=self._planned_users,
             users=self._users,
             total=Total(
-                steady=steady.total_figures(steady_s) if steady_s else None,
-                whole_run=whole.total_figures(seconds),
+                steady=steady.figures(steady_s) if steady_s else None,
+                whole_run=whole.figures(seconds),
             ),
             endpoints=[
                 EndpointFigures(
                     method=key[0],
                     name=key[1],
-                    steady=steady.figures(key, steady_s) if steady_s else None,
-                    whole_run=whole.figures(key, seconds),
+                    steady=steady.figures(steady_s, key) if steady_s else None,
+                    whole_run=whole.figures(seconds, key),
                 )
-                for key in sorted(whole.all_of, key=lambda key: (key[1], key[0]))
+                for key in whole.endpoints()
             ],
-            steps=steps,
-            generator=_generator(health, self._saturation),
+            steps=found.steps,
+            generator=_generator(found.health, self._saturation),
         )
 
-    def _end_stretch(self) -> None:
-        ended, self._stretch = self._stretch, _Stretch()
-        if ended.is_steady:
-            self._steps.append(ended.step())
-            self._steady.merge(ended.sums)
-            self._steady_s += ended.seconds
-            self._health += ended.health
-        else:
-            self._rest.merge(ended.sums)
+    def _so_far(self) -> _Steady:
+        """Return the steady state with the stretch that goes on."""
+        found = _Steady()
+        found.seconds = self._steady.seconds
+        found.sums.merge(self._steady.sums)
+        found.health, found.steps = [*self._steady.health], [*self._steady.steps]
+        found.take(self._stretch)
+        return found
 
 
 def read(
@@ -221,14 +217,7 @@ def read(
     warm_up_s: float = 0.0,
     also: Callable[[Second, Sums], None] = lambda row, sums: None,
 ) -> Running:
-    """Read `timeline.csv` and `histograms.hlog`, in one pass over both.
-
-    Args:
-        folder: of the run.
-        saturation: when its generator counts as saturated.
-        warm_up_s: of each step, before its steady state.
-        also: is shown each second too.
-    """
+    """Read `timeline.csv` and `histograms.hlog` in one pass; `also` is shown each second too."""
     running = Running(saturation, warm_up_s)
     for row, sums in _seconds(folder):
         running.add(row, sums)
@@ -242,13 +231,11 @@ def read_steps(folder: Path, warm_up_s: float = 0.0) -> list[tuple[int, list[int
     for row in rows:
         running.add(row, Sums())
     seconds = [row.second for row in rows]
-    return [
-        (
-            step.users,
-            seconds[bisect_left(seconds, step.first_second) : bisect(seconds, step.last_second)],
-        )
-        for step in running.figures().steps
-    ]
+    found: list[tuple[int, list[int]]] = []
+    for step in running.figures().steps:
+        inside = slice(bisect_left(seconds, step.first_second), bisect(seconds, step.last_second))
+        found.append((step.users, seconds[inside]))
+    return found
 
 
 def _seconds(folder: Path) -> Iterator[tuple[Second, Sums]]:
@@ -277,19 +264,4 @@ def _generator(health: Sequence[tuple[float, float]], saturation: Saturation) ->
         cpu_percent_max=histograms.nearest_rank(cpu_percents, 1.0),
         lag_p99_ms=histograms.nearest_rank(lags_ms, 0.99),
         lag_max_ms=histograms.nearest_rank(lags_ms, 1.0),
-    )
-
-
-def _figures(histogram: HdrHistogram, failures: int, seconds: float) -> Figures:
-    requests = histogram.get_total_count()
-    p50_ms, p95_ms, p99_ms = histograms.percentiles_ms(histogram, SHARES)
-    return Figures(
-        requests=requests,
-        failures=failures,
-        fail_ratio=round(failures / requests, 9) if requests else 0.0,
-        requests_per_s=round(requests / seconds, 3) if seconds else 0.0,
-        p50_ms=p50_ms,
-        p95_ms=p95_ms,
-        p99_ms=p99_ms,
-        max_ms=histograms.max_ms(histogram),
     )

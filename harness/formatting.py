@@ -55,6 +55,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else clock(round(seconds))
 
 
+def width(seconds: int) -> str:
+    """Write a round number of seconds as 15 s, 2 min or 1 h."""
+    for unit_s, unit in ((3600, "h"), (60, "min")):
+        if seconds >= unit_s and seconds % unit_s == 0:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
+
+
 def one_line(text: str) -> str:
     """Return a foreign text in one line, with a sign in place of each control character."""
     line = " ".join(text.split())

@@ -11,18 +11,19 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from locust.web import WebUI
 
-import jinja2
 import msgspec
 from flask import Blueprint, Response, abort, request, send_from_directory, url_for
 from msgspec import Struct
 
+from harness import rows
+from harness.formatting import clock
 from harness.recorder import Recorder
-from harness.runfolder import SUMMARY, Generator, Summary
+from harness.report import scaffold
+from harness.runfolder import SUMMARY, Generator
 from harness.standing import Standing, standing
 
 FILES = ("report.html", "report.md", "junit.xml", SUMMARY)
@@ -30,8 +31,7 @@ FILES = ("report.html", "report.md", "junit.xml", SUMMARY)
 TAB = "verdict"
 COLUMNS = {"what": "What", "state": "State", "words": "In words"}
 LOCUSTS_STATISTICS = "locust.request_stats"
-
-Phase = Literal["none", "running", "stopping", "over"]
+NOT_STORED = {"Cache-Control": "no-store"}
 
 
 class Look(NamedTuple):
@@ -58,7 +58,7 @@ class View(Struct, frozen=True, kw_only=True):
     `written_s` are the seconds of the run that the figures are of.
     """
 
-    phase: Phase
+    phase: Literal["none", "running", "stopping", "over"]
     run_id: str = ""
     started_at: str = ""
     host: str = ""
@@ -77,10 +77,7 @@ class View(Struct, frozen=True, kw_only=True):
 def install(web_ui: WebUI, look: Callable[[], Look], base_path: str | None) -> None:
     """Put the page into locust's web UI, behind its login when there is one.
 
-    Args:
-        web_ui: locust's.
-        look: says which run is to be shown.
-        base_path: locust's `--web-base-path`.
+    `look` says which run is to be shown; `base_path` is locust's `--web-base-path`.
     """
     assert web_ui.app is not None
     pages = Blueprint("verdict", __name__, url_prefix=f"{base_path or ''}/verdict")
@@ -89,19 +86,17 @@ def install(web_ui: WebUI, look: Callable[[], Look], base_path: str | None) -> N
     @pages.get("")
     def page() -> Response:
         nonce = secrets.token_urlsafe()
-        answer = Response(render(view(look()), nonce), mimetype="text/html")
-        answer.headers["Content-Security-Policy"] = (
+        policy = (
             "default-src 'none'; connect-src 'self'; img-src 'self'; "
             f"style-src 'unsafe-inline'; script-src 'nonce-{nonce}'"
         )
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        headers = {"Content-Security-Policy": policy, **NOT_STORED}
+        return Response(render(view(look()), nonce), mimetype="text/html", headers=headers)
 
     @pages.get("/state")
     def state() -> Response:
         body = msgspec.json.encode(view(look()))
-        headers = {"Cache-Control": "no-store"}
-        return Response(body, mimetype="application/json", headers=headers)
+        return Response(body, mimetype="application/json", headers=NOT_STORED)
 
     @pages.get("/files/<name>")
     def file(name: str) -> Response:
@@ -142,13 +137,8 @@ def _add_tab(web_ui: WebUI, look: Callable[[], Look]) -> None:
 
 def left_by(recorder: Recorder) -> list[str]:
     """Return the names of the files that a run left and that are handed out."""
-    if recorder.summary is None:
-        return []
-    return _existing(recorder.folder)
-
-
-def _existing(folder: Path) -> list[str]:
-    return [name for name in FILES if (folder / name).is_file()]
+    is_over = recorder.summary is not None
+    return [name for name in FILES if is_over and (recorder.folder / name).is_file()]
 
 
 def view(look: Look) -> View:
@@ -156,35 +146,29 @@ def view(look: Look) -> View:
     recorder = look.recorder
     if recorder is None:
         return View(phase="none")
-    if recorder.summary is not None:
-        return shown(recorder, recorder.summary, "over", None)
-    runner, row = recorder.environment.runner, recorder.last_row
-    assert runner is not None
-    moment = Moment(
-        elapsed_s=max(int(time.time() - recorder.started_s), 0),
-        users=runner.user_count,
-        target_users=0 if recorder.is_stopping else runner.target_user_count,
-        requests_per_s=row.requests if row else None,
-        cpu_percent=row.cpu_percent if row else None,
-        lag_ms=row.lag_ms if row else None,
-    )
-    phase: Phase = "stopping" if recorder.is_stopping else "running"
-    return shown(recorder, recorder.so_far(look.lost_workers), phase, moment)
-
-
-def shown(recorder: Recorder, summary: Summary, phase: Phase, moment: Moment | None) -> View:
-    """Return what is shown of a run that has begun."""
-    whole_run = summary.total.whole_run
+    moment = None
+    if recorder.summary is None:
+        runner, row = recorder.environment.runner, recorder.last_row
+        assert runner is not None
+        moment = Moment(
+            elapsed_s=max(int(time.time() - recorder.started_s), 0),
+            users=runner.user_count,
+            target_users=0 if recorder.is_stopping else runner.target_user_count,
+            requests_per_s=row.requests if row else None,
+            cpu_percent=row.cpu_percent if row else None,
+            lag_ms=row.lag_ms if row else None,
+        )
+    summary = recorder.summary or recorder.so_far(look.lost_workers)
     return View(
-        phase=phase,
+        phase="stopping" if moment and recorder.is_stopping else "running" if moment else "over",
         run_id=summary.run_id,
         started_at=recorder.manifest.started_at,
         host=recorder.manifest.host,
-        standing=standing(summary, is_over=phase == "over"),
-        written_s=int(summary.duration_s) if phase == "over" else recorder.written_s,
+        standing=standing(summary, is_over=moment is None),
+        written_s=recorder.written_s if moment else int(summary.duration_s),
         steady_s=int(summary.steady_s),
-        requests=whole_run.requests,
-        failures=whole_run.failures,
+        requests=summary.total.whole_run.requests,
+        failures=summary.total.whole_run.failures,
         generator=summary.generator,
         carried_users=summary.carried_users,
         steps=len(summary.steps),
@@ -194,55 +178,30 @@ def shown(recorder: Recorder, summary: Summary, phase: Phase, moment: Moment | N
 
 
 def tab_rows(view: View, address: str) -> list[dict[str, str]]:
-    """Return the rows of the tab in locust's UI.
-
-    Args:
-        view: what is to be shown.
-        address: of the page, which shows more.
-    """
+    """Return the rows of the tab in locust's UI; the page, at this address, shows more."""
     found = view.standing
     if found is None:
         return []
     until = f"up to {clock(view.written_s)}; more at {address}"
-    lines = [
-        ("verdict", found.headline, until),
-        *(
-            (line.what, line.word, f"{line.value} (limit {line.limit})")
-            for line in found.objectives
-        ),
-        *((f"valid: {rule.name}", rule.word, rule.sentence) for rule in found.rules),
+    objectives = [
+        (line.what, line.word, f"{line.value} (limit {line.limit})") for line in found.objectives
     ]
+    rules = [(f"valid: {rule.name}", rule.word, rule.sentence) for rule in found.rules]
+    lines = [("verdict", found.headline, until), *objectives, *rules]
     return [dict(zip(COLUMNS, line, strict=True)) for line in lines]
 
 
-def clock(seconds: float) -> str:
-    """Write a duration as minutes and seconds, from an hour on with hours."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
-
-
-def count(number: int) -> str:
-    """Write a number with a narrow space between its thousands."""
-    return f"{number:,}".replace(",", "\u202f")
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # whatever its name ends with
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable[..., Any]] = {"clock": clock, "count": count}
-    environment.filters.update(filters)
-    return environment
-
-
-_TEMPLATE = _environment().get_template("live.html.jinja")
+_TEMPLATE = scaffold.environment("harness", is_page=True).get_template("live.html.jinja")
 
 
 def render(view: View, nonce: str) -> str:
     """Return the page; its script carries the nonce, so that no other runs."""
-    return _TEMPLATE.render(view=view, nonce=nonce)
+    found = view.standing
+    return _TEMPLATE.render(
+        scaffold.looks(),
+        view=view,
+        nonce=nonce,
+        carried=rows.carried(view.carried_users),
+        objectives=found and rows.objectives_table(found.objectives),
+        validity=found and rows.validity_table(found.rules),
+    )

@@ -31,9 +31,9 @@ def install(web_ui: WebUI, settings: Settings) -> None:
 
     @app.post(CALLBACK)
     def login() -> Response:
-        given = request.form.get("username", ""), request.form.get("password", "")
-        right = _equal(given[0], settings.web_username) & _equal(given[1], settings.web_password)
-        if not right:
+        name, password = request.form.get("username", ""), request.form.get("password", "")
+        is_right = _equal(name, settings.web_username) & _equal(password, settings.web_password)
+        if not is_right:
             session["auth_error"] = "Wrong user name or password"
             return redirect(url_for("locust.login"))
         login_user(_Owner())

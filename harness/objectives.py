@@ -20,12 +20,10 @@ SCOPES = (TOTAL, *(f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINT
 
 
 class Saturation(Struct, frozen=True, kw_only=True):
-    """When the generator is the bottleneck: in more than a share of the steady seconds.
+    """When the generator is the bottleneck: in more than a share (0 to 1) of the steady seconds.
 
-    Attributes:
-        cpu_percent: of one core, by the busiest of its processes.
-        lag_ms: by which its event loop came late, at worst in that second.
-        saturated_share: of the steady seconds, 0 to 1.
+    The CPU is that of its busiest process, in percent of one core; the lag of its event loop is
+    the worst of that second.
     """
 
     cpu_percent: float = 90.0
@@ -34,12 +32,9 @@ class Saturation(Struct, frozen=True, kw_only=True):
 
 
 class Objectives(Struct, frozen=True, kw_only=True):
-    """What a run has to keep.
+    """What a run has to keep: limits by scope ("total" or "GET /x") and key ("p95_ms").
 
-    Attributes:
-        limits: by scope ("total" or "GET /x") and key ("p95_ms").
-        saturation: the bounds of a generator that can be believed.
-        text: of the file, as it was.
+    `saturation` are the bounds of a generator that can be believed; `text` is the file as it was.
     """
 
     limits: dict[str, dict[str, float]]

@@ -6,13 +6,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from hdrh.codec import HdrCookieException, HdrLengthException
 
-from harness import ConfigurationError, figures, objectives, runfolder, verdict
+from harness import ConfigurationError, figures, objectives, runfolder, timeseries, verdict
 from harness.figures import Running, Sums
-from harness.runfolder import Manifest, Summary
+from harness.runfolder import Ending, Manifest, Summary
 from harness.timeseries import Second
 
 BROKEN = (
@@ -28,20 +29,29 @@ BROKEN = (
 """What reading a file may raise that somebody else wrote to, or that a full disk cut."""
 
 
-def judge(
-    folder: Path, also: Callable[[Second, Sums], None] = lambda row, sums: None
-) -> tuple[Summary, Running]:
-    """Compute the figures of a run and judge it; return the summary and the histograms behind it.
+class Judged(NamedTuple):
+    """The result of a run, and what it was computed from."""
 
-    Args:
-        folder: of the run.
-        also: is shown each second with its sums too, so that the files are read once.
+    summary: Summary
+    running: Running
+    manifest: Manifest
+    ending: Ending | None
+
+
+def judge(folder: Path, also: Callable[[Second, Sums], None] = lambda row, sums: None) -> Judged:
+    """Compute the figures of a run and judge it; `also` is shown each second with its sums too.
+
+    Raises:
+        ConfigurationError: it is no run, or a file is missing or broken; says which.
     """
-    text = (folder / runfolder.OBJECTIVES).read_text(encoding="utf-8")
-    wanted = objectives.parse(text, str(folder / runfolder.OBJECTIVES))
-    manifest, ending = runfolder.read_manifest(folder), runfolder.read_ending(folder)
-    running = figures.read(folder, wanted.saturation, manifest.warm_up_s, also)
-    return verdict.summarize(manifest, running.figures(), ending, wanted), running
+    manifest = checked_manifest(folder)
+    with readable(folder, runfolder.ENDING):
+        ending = runfolder.read_ending(folder)
+    wanted = objectives.load(folder / runfolder.OBJECTIVES)
+    with readable(folder, f"{timeseries.TIMELINE} or {timeseries.HISTOGRAMS}"):
+        running = figures.read(folder, wanted.saturation, manifest.warm_up_s, also)
+    summary = verdict.summarize(manifest, running.figures(), ending, wanted)
+    return Judged(summary, running, manifest, ending)
 
 
 def checked_manifest(folder: Path) -> Manifest:
@@ -62,10 +72,7 @@ def checked_manifest(folder: Path) -> Manifest:
 def readable(folder: Path, name: str, what: str = "run") -> Iterator[None]:
     """Turn what reading a file raises into one line that says which is missing or broken.
 
-    Args:
-        folder: that has it.
-        name: of the file, or of both when it may be either.
-        what: the folder is of.
+    `name` is that of the file, or of both when it may be either; `what` the folder is of.
 
     Raises:
         ConfigurationError: that line.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
 from harness.formatting import NONE, count, number, percent, time_ms
 from harness.objectives import TOTAL
-from harness.runfolder import LOST_WRITES, Figures, Objective, Verdict
+from harness.runfolder import LOST_WRITES, Figures, Objective, Rule, Verdict
 
 MEANINGS: dict[Verdict, str] = {
     "pass": "the run is valid and met every objective",
@@ -13,6 +18,53 @@ MEANINGS: dict[Verdict, str] = {
 }
 NAMES = {"fail_ratio": "failures", "requests_per_s": "requests/s", LOST_WRITES: "lost writes"}
 UNITS = {"fail_ratio": " %", "requests_per_s": "/s", LOST_WRITES: ""}
+FIGURES = ("count", "failed", "failed %", "requests/s", "p50 ms", "p95 ms", "p99 ms", "max ms")
+
+State = Literal["good", "bad", "pending"]
+
+
+class ObjectiveLine(Struct, frozen=True, kw_only=True):
+    """An objective as it stands; limit and value as people write them, with their units."""
+
+    what: str
+    limit: str
+    value: str
+    samples: int
+    state: State
+    word: str
+    sentence: str
+
+
+class RuleLine(Struct, frozen=True, kw_only=True):
+    """A validity rule as it stands."""
+
+    name: str
+    state: State
+    word: str
+    sentence: str
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """A table of texts, ready to be escaped; each row begins with what it is about.
+
+    Attributes:
+        id: in the page.
+        note: a sentence below the title.
+        numbers: places of the columns that hold numbers, which are set to the right.
+        marks: the state that the last cell of each row tells.
+        links: of the first cell of each row; "" is none.
+        folds: whether a row takes two lines on a phone: its first cell, and the others below.
+    """
+
+    id: str
+    title: str
+    note: str = ""
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int] = ()
+    marks: Sequence[str] = ()
+    links: Sequence[str] = ()
+    folds: bool = False
 
 
 def scope_of(scope: str) -> str:
@@ -40,14 +92,68 @@ def limit(key: str, value: float) -> str:
     return f"{'≥' if key == 'requests_per_s' else '≤'} {amount(key, value)}"
 
 
-def result_of(objective: Objective) -> str:
-    """Return "met", "missed" or "no samples"."""
-    if objective.value is None:
-        return "no samples"
-    return "met" if objective.met else "missed"
+def objective_line(objective: Objective) -> ObjectiveLine:
+    """Return an objective of a run that is over."""
+    word = "met" if objective.met else "missed"
+    return ObjectiveLine(
+        what=f"{name_of(objective.key)} of {scope_of(objective.scope)}",
+        limit=limit(objective.key, objective.limit),
+        value=amount(objective.key, objective.value),
+        samples=objective.samples,
+        state="good" if objective.met else "bad",
+        word="no samples" if objective.value is None else word,
+        sentence=objective.sentence,
+    )
 
 
-FIGURES = ("count", "failed", "failed %", "requests/s", "p50 ms", "p95 ms", "p99 ms", "max ms")
+def rule_line(rule: Rule) -> RuleLine:
+    """Return a rule of a run that is over."""
+    return RuleLine(
+        name=rule.name,
+        state="good" if rule.kept else "bad",
+        word="kept" if rule.kept else "broken",
+        sentence=rule.sentence,
+    )
+
+
+def objectives_table(lines: Sequence[ObjectiveLine]) -> Table:
+    """Return a row an objective."""
+    return Table(
+        id="objectives",
+        title="Objectives",
+        note="Times and rates are of the steady state, failures of the whole run; lost writes are "
+        "found by reading devices back at the end.",
+        headings=("objective", "limit", "measured", "samples", "result"),
+        rows=[
+            [line.what, line.limit, line.value, count(line.samples), line.word] for line in lines
+        ],
+        numbers=(1, 2, 3),
+        marks=[line.state for line in lines],
+        folds=True,
+    )
+
+
+def validity_table(lines: Sequence[RuleLine]) -> Table:
+    """Return a row a rule that a run has to keep to be believed."""
+    return Table(
+        id="validity",
+        title="Validity",
+        note="A run that breaks one of these rules says nothing about the server.",
+        headings=("rule", "what was found", "result"),
+        rows=[[line.name, line.sentence, line.word] for line in lines],
+        marks=[line.state for line in lines],
+        folds=True,
+    )
+
+
+def carried(users: int | None) -> str:
+    """Say how many users the steps of a run showed to be carried."""
+    if users is None:
+        return "Carried users: none, the lowest step missed the objectives of all requests"
+    return (
+        f"Carried users: {count(users)}, the highest step on the way up to which every step met "
+        "the objectives of all requests"
+    )
 
 
 def figures_cells(figures: Figures | None) -> list[str]:
@@ -59,6 +165,6 @@ def figures_cells(figures: Figures | None) -> list[str]:
         count(figures.requests),
         count(figures.failures),
         percent(figures.fail_ratio),
-        f"{figures.requests_per_s:.1f}",
+        f"{figures.requests_per_s:,.1f}",
         *(time_ms(time) for time in times),
     ]

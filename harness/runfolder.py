@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,7 @@ ENDING = "end.json"
 SUMMARY = "summary.json"
 OBJECTIVES = "slo.toml"
 LOST_WRITES = "lost_writes"
+Counts = TypeVar("Counts", bound=Struct)
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -90,6 +91,11 @@ class EndpointFigures(Struct, frozen=True, kw_only=True):
     steady: Figures | None
     whole_run: Figures
 
+    @property
+    def scope(self) -> str:
+        """Return the endpoint as objectives name it."""
+        return f"{self.method} {self.name}"
+
 
 class Total(Struct, frozen=True, kw_only=True):
     """The figures of all endpoints together; `steady` is None when there was no steady state."""
@@ -107,6 +113,12 @@ class Step(Struct, frozen=True, kw_only=True):
     total: Figures
 
 
+def _added(one: Counts, other: Counts) -> Counts:
+    """Add the counts of another process."""
+    names = one.__struct_fields__
+    return type(one)(**{name: getattr(one, name) + getattr(other, name) for name in names})
+
+
 class DeviceCounts(Struct, frozen=True, kw_only=True):
     """What happened to the devices of a run; `left_behind` may still be on the server."""
 
@@ -114,13 +126,7 @@ class DeviceCounts(Struct, frozen=True, kw_only=True):
     deleted: int = 0
     left_behind: int = 0
 
-    def __add__(self, other: DeviceCounts) -> DeviceCounts:
-        """Add the counts of another process."""
-        return DeviceCounts(
-            registered=self.registered + other.registered,
-            deleted=self.deleted + other.deleted,
-            left_behind=self.left_behind + other.left_behind,
-        )
+    __add__ = _added
 
 
 class Audit(Struct, frozen=True, kw_only=True):
@@ -152,13 +158,7 @@ class ConnectionCounts(Struct, kw_only=True):
     reconnects: int = 0
     connecting_ms: float = 0.0
 
-    def __add__(self, other: ConnectionCounts) -> ConnectionCounts:
-        """Add the counts of another process."""
-        return ConnectionCounts(
-            opened=self.opened + other.opened,
-            reconnects=self.reconnects + other.reconnects,
-            connecting_ms=self.connecting_ms + other.connecting_ms,
-        )
+    __add__ = _added
 
 
 class Ending(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.formatting import NONE, clock, count, time_ms
-from harness.rows import FIGURES, MEANINGS, figures_cells
-from harness.runfolder import LOST_WRITES, Figures, Step, Summary
+from harness.rows import FIGURES, MEANINGS, carried, figures_cells
+from harness.runfolder import LOST_WRITES, Figures, Summary
 
 LINE_WIDTH = 80
 PIPED_WIDTH = 200
 """A table is as wide as it needs to be; nothing in a file is cut."""
 STYLES = {"pass": "bold green", "fail": "bold red", "invalid": "bold yellow"}
-SHOWN = ("count", "failed", "requests/s", "p50 ms", "p95 ms", "p99 ms", "max ms")
-HEADINGS = ("count", "failed", "/s", "p50", "p95", "p99", "max")
+SHOWN = [name for name in FIGURES if name != "failed %"]
+HEADINGS = [name.removeprefix("requests").removesuffix(" ms") for name in SHOWN]
 """The figures of a row, and their short names: a line has 80 columns."""
 LIVE_INTERVAL_S = 1.0
 PIPED_INTERVAL_S = 10.0
@@ -75,80 +75,77 @@ def show_progress(
 def print_summary(summary: Summary, folder: Path, out: TextIO = sys.stdout) -> None:
     """Print a table with a row an endpoint, the steps, what else is known, and the verdict.
 
-    Figures are of the steady state, or of the whole run when it had none.
-
-    Readable at 80 columns; without colour when piped.
+    Figures are of the steady state, or of the whole run when it had none. Readable at 80 columns;
+    without colour when piped.
     """
     width = None if out.isatty() else PIPED_WIDTH
-    console = Console(file=out, highlight=False, width=width)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("request", no_wrap=True)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
+    console = Console(file=out, highlight=False, markup=False, width=width)
+    table = _table("request", *HEADINGS)
+    table.columns[0].justify = "left"
     for row in summary.endpoints:
-        table.add_row(f"{row.method} {row.name}", *_cells(row.steady or row.whole_run))
+        table.add_row(row.scope, *_cells(row.steady or row.whole_run))
     total = summary.total
     table.add_row("total", *_cells(total.steady or total.whole_run), style="bold")
     console.print(table)
     stretch = "the steady state" if total.steady else "the whole run: no steady state was reached"
     seconds = summary.steady_s if total.steady else summary.duration_s
-    console.print(f"response times in ms; {seconds:.0f} s of {stretch}")
+    console.print(f"response times in ms; {seconds:,.0f} s of {stretch}")
     if len(summary.steps) > 1:
+        steps = _table("users", "seconds", *HEADINGS)
+        for step in summary.steps:
+            seconds = step.last_second - step.first_second + 1
+            steps.add_row(count(step.users), count(seconds), *_cells(step.total))
         console.print()
-        console.print(_steps(summary.steps))
-        carried = summary.carried_users
-        console.print(
-            "carried users: none, the lowest step missed the objectives already"
-            if carried is None
-            else f"carried users: {count(carried)}, the highest step up to which all met the "
-            "objectives"
-        )
+        console.print(steps)
+        console.print(carried(summary.carried_users))
     console.print()
-    devices = summary.devices
-    console.print(
-        f"devices: {count(devices.registered)} registered, {count(devices.deleted)} deleted, "
-        f"{count(devices.left_behind)} left behind"
-    )
-    if devices.left_behind:
-        again = f"python -m harness cleanup {folder}"
-        console.print(f"delete them: {again}", markup=False, soft_wrap=True)
-    for objective in summary.objectives:
-        if objective.key == LOST_WRITES and objective.met:
-            console.print(objective.sentence, markup=False, soft_wrap=True)
-    connections = summary.connections
-    if connections.opened:
-        mean_ms = connections.connecting_ms / connections.opened
-        console.print(
-            f"connections: {count(connections.opened)} opened, in {mean_ms:.1f} ms on average; "
-            f"{count(connections.reconnects)} reconnects"
-        )
-    generator = summary.generator
-    if generator.watched_s:
-        console.print(
-            f"generator: CPU {generator.cpu_percent_p50:.0f} % of a core, at most "
-            f"{generator.cpu_percent_max:.0f} %; event loop late by {generator.lag_p99_ms:.0f} ms "
-            "at p99"
-        )
-    console.print(f"results: {folder}/", markup=False, soft_wrap=True)
+    for line in _facts(summary, folder):
+        console.print(line, soft_wrap=True)
     console.print()
     meaning = f"{summary.verdict.upper()}: {MEANINGS[summary.verdict]}"
     console.print(meaning, style=STYLES[summary.verdict])
     for reason in [*summary.reasons, *(f"note: {note}" for note in summary.notes)]:
-        for number, line in enumerate(textwrap.wrap(reason, LINE_WIDTH - 2)):
-            console.print(f"{'- ' if not number else '  '}{line}", markup=False, soft_wrap=True)
+        lines = textwrap.wrap(reason, LINE_WIDTH, initial_indent="- ", subsequent_indent="  ")
+        for line in lines:
+            console.print(line, soft_wrap=True)
 
 
-def _steps(steps: Sequence[Step]) -> Table:
+def _facts(summary: Summary, folder: Path) -> Iterator[str]:
+    """Yield what else is known, a line each."""
+    devices = summary.devices
+    yield (
+        f"devices: {count(devices.registered)} registered, {count(devices.deleted)} deleted, "
+        f"{count(devices.left_behind)} left behind"
+    )
+    if devices.left_behind:
+        yield f"delete them: python -m harness cleanup {folder}"
+    for objective in summary.objectives:
+        if objective.key == LOST_WRITES and objective.met:
+            yield objective.sentence
+    connections = summary.connections
+    if connections.opened:
+        mean_ms = connections.connecting_ms / connections.opened
+        yield (
+            f"connections: {count(connections.opened)} opened, in {mean_ms:,.1f} ms on average; "
+            f"{count(connections.reconnects)} reconnects"
+        )
+    generator = summary.generator
+    if generator.watched_s:
+        yield (
+            f"generator: CPU {generator.cpu_percent_p50:.0f} % of a core, at most "
+            f"{generator.cpu_percent_max:.0f} %; event loop late by "
+            f"{generator.lag_p99_ms:,.0f} ms at p99"
+        )
+    yield f"results: {folder}/"
+
+
+def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("users", "seconds", *HEADINGS):
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for step in steps:
-        seconds = step.last_second - step.first_second + 1
-        table.add_row(count(step.users), count(seconds), *_cells(step.total))
     return table
 
 
 def _cells(figures: Figures) -> list[str]:
-    return [
-        cell for name, cell in zip(FIGURES, figures_cells(figures), strict=True) if name in SHOWN
-    ]
+    cells = dict(zip(FIGURES, figures_cells(figures), strict=True))
+    return [cells[name] for name in SHOWN]

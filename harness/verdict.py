@@ -6,7 +6,6 @@ are. A pass needs a valid run that met every objective.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from harness import histograms, rows
@@ -19,12 +18,14 @@ from harness.runfolder import (
     ConnectionCounts,
     DeviceCounts,
     Ending,
+    EndpointFigures,
     Figures,
     Manifest,
     Objective,
     Rule,
     Step,
     Summary,
+    Total,
     Verdict,
 )
 
@@ -40,17 +41,11 @@ EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "invalid": 3}
 def summarize(
     manifest: Manifest, found: RunFigures, ending: Ending | None, objectives: Objectives
 ) -> Summary:
-    """Judge a run.
-
-    Args:
-        manifest: what was planned.
-        found: what was measured.
-        ending: what the processes said at the end; None when the run did not come to it.
-        objectives: what it had to keep.
-    """
+    """Judge a run; `ending` is None when it did not come to its end."""
     validity = list(_rules(manifest, found, ending, objectives))
+    measured = {TOTAL: found.total} | {each.scope: each for each in found.endpoints}
     results = [
-        _objective(scope, key, limit, found)
+        _objective(scope, key, limit, measured.get(scope))
         for scope, limits in objectives.limits.items()
         for key, limit in limits.items()
     ]
@@ -59,6 +54,9 @@ def summarize(
     broken = [rule.sentence for rule in validity if not rule.kept]
     missed = [objective.sentence for objective in results if not objective.met]
     verdict: Verdict = "invalid" if broken else "fail" if missed else "pass"
+    notes = []
+    if ending is not None and ending.lost_workers and manifest.allow_worker_loss:
+        notes.append(f"{_loss(ending.lost_workers)}, which ALLOW_WORKER_LOSS allows")
     return Summary(
         run_id=manifest.run_id,
         verdict=verdict,
@@ -76,24 +74,22 @@ def summarize(
         devices=ending.devices if ending else DeviceCounts(),
         connections=ending.connections if ending else ConnectionCounts(),
         audit=ending.audit if ending else None,
-        notes=_notes(manifest, ending),
+        notes=notes,
     )
 
 
 def _rules(
     manifest: Manifest, found: RunFigures, ending: Ending | None, objectives: Objectives
 ) -> Iterator[Rule]:
-    steady, whole_run = found.total.steady, found.total.whole_run
-    stretch, requests = (
-        ("in the steady state", steady.requests) if steady else ("at all", whole_run.requests)
-    )
+    stretch = "in the steady state" if found.total.steady else "at all"
+    requests = (found.total.steady or found.total.whole_run).requests
     yield _rule(
         "samples",
         requests > 0,
         f"{count(requests)} requests were measured {stretch}",
         f"no request was answered {stretch}",
     )
-    hit = {f"{each.method} {each.name}" for each in found.endpoints if each.whole_run.requests}
+    hit = {each.scope for each in found.endpoints if each.whole_run.requests}
     missing = [name for name in manifest.endpoints if name not in hit]
     yield _rule(
         "mix",
@@ -115,28 +111,29 @@ def _rules(
     yield _rule(
         "steady state",
         found.steady_s > 0,
-        f"the steady state lasted {found.steady_s:.0f} s",
+        f"the steady state lasted {found.steady_s:,.0f} s",
         f"the run ended before its steady state, which takes {LEAST_STEADY_S} s with all planned "
         f"users{after}",
     )
     yield _generator_rule(found, objectives)
     if ending is None:
-        yield _rule("end", False, "", "the run did not come to its end: there is no end.json")
-        return
+        said = "the run did not come to its end: there is no end.json"
+        yield Rule(name="end", kept=False, sentence=said)
+    else:
+        yield from _rules_of_the_end(manifest, ending)
+
+
+def _rules_of_the_end(manifest: Manifest, ending: Ending) -> Iterator[Rule]:
     stopped_after_s, run_time_s = ending.stopped_after_s, manifest.run_time_s or 0.0
     yield _rule(
         "end",
         stopped_after_s is None,
         "the run came to its end",
-        f"the run was stopped after {stopped_after_s or 0.0:.0f} s of {run_time_s:.0f} s",
+        f"the run was stopped after {stopped_after_s or 0.0:,.0f} s of {run_time_s:,.0f} s",
     )
     lost = ending.lost_workers
-    yield _rule(
-        "workers",
-        not lost or manifest.allow_worker_loss,
-        _loss(lost) if lost else "no worker was lost",
-        _loss(lost),
-    )
+    said = _loss(lost) if lost else "no worker was lost"
+    yield Rule(name="workers", kept=not lost or manifest.allow_worker_loss, sentence=said)
     if ending.clock_off_s is not None:
         off_s = ending.clock_off_s
         yield _rule(
@@ -151,7 +148,7 @@ def _rules(
             "reports",
             not ending.lost_reports,
             "no report of a worker is missing",
-            f"reports of workers that never arrived: {ending.lost_reports}, and with them their "
+            f"reports of workers that never arrived: {ending.lost_reports:,}, and with them their "
             "requests",
         )
     if ending.late_reports is not None:
@@ -159,8 +156,8 @@ def _rules(
             "late reports",
             not ending.late_reports,
             "no report of a worker came too late for its seconds",
-            f"reports of workers that came too late: {ending.late_reports}, their requests stand "
-            "in wrong seconds",
+            f"reports of workers that came too late: {ending.late_reports:,}, their requests "
+            "stand in wrong seconds",
         )
     yield _rule(
         "results",
@@ -172,19 +169,12 @@ def _rules(
         "users",
         not ending.exceptions,
         "no user raised an exception",
-        f"exceptions in users: {ending.exceptions}, see locust_exceptions.csv",
+        f"exceptions in users: {ending.exceptions:,}, see locust_exceptions.csv",
     )
 
 
 def _loss(lost_workers: int) -> str:
     return f"lost workers: {lost_workers}, and with them their last requests"
-
-
-def _notes(manifest: Manifest, ending: Ending | None) -> list[str]:
-    """Return what is no fault and has to be said all the same."""
-    if ending is not None and ending.lost_workers and manifest.allow_worker_loss:
-        return [f"{_loss(ending.lost_workers)}, which ALLOW_WORKER_LOSS allows"]
-    return []
 
 
 def _audited(audit: Audit) -> Objective:
@@ -202,18 +192,17 @@ def _audited(audit: Audit) -> Objective:
 
 
 def _audit_sentence(audit: Audit) -> str:
-    devices, values = count(audit.devices), count(audit.values)
+    devices, values = f"{count(audit.devices)} devices", f"{count(audit.values)} values"
+    lost, wrong = count(audit.lost_devices), count(audit.wrong_values)
     if not audit.devices:
         return f"of {count(audit.unread)} devices none could be read back at the end"
-    lost, wrong = count(audit.lost_devices), count(audit.wrong_values)
-    is_any = audit.lost_devices or audit.wrong_values
-    if audit.are_values_known and is_any:
-        found = f"{lost} of {devices} devices and {wrong} of {values} values read back"
-    elif audit.are_values_known:
-        found = f"none of {devices} devices and {values} values read back"
+    if not audit.are_values_known:
+        found = f"{lost if audit.lost_devices else 'none'} of {devices} read back; their values "
+        found += "cannot be judged, since a worker was lost"
+    elif audit.lost_devices or audit.wrong_values:
+        found = f"{lost} of {devices} and {wrong} of {values} read back"
     else:
-        found = f"{lost if is_any else 'none'} of {devices} devices read back"
-        found += "; their values cannot be judged, since a worker was lost"
+        found = f"none of {devices} and {values} read back"
     example = f" (for example: {audit.examples[0]})" if audit.examples else ""
     unread = f"; {count(audit.unread)} devices gave no right answer" if audit.unread else ""
     return f"lost writes: {found}{example}{unread}"
@@ -222,32 +211,31 @@ def _audit_sentence(audit: Audit) -> str:
 def _generator_rule(found: RunFigures, objectives: Objectives) -> Rule:
     generator, bounds = found.generator, objectives.saturation
     watched, saturated = generator.watched_s, generator.saturated_s
-    bounded = (
-        f"CPU over {bounds.cpu_percent:g} % of a core, or its event loop late by more than "
-        f"{bounds.lag_ms:g} ms"
-    )
     if found.steady_s and not watched:
-        return _rule("generator", False, "", "nothing is known of the generator's own load")
-    return _rule(
-        "generator",
-        saturated <= bounds.saturated_share * watched,
-        f"the generator was saturated in {saturated} of {watched} steady seconds ({bounded})",
-        f"the generator was saturated in {saturated} of {watched} steady seconds ({bounded}): "
-        "the response times are its own as well",
+        said = "nothing is known of the generator's own load"
+        return Rule(name="generator", kept=False, sentence=said)
+    said = (
+        f"the generator was saturated in {saturated:,} of {watched:,} steady seconds (CPU over "
+        f"{bounds.cpu_percent:g} % of a core, or its event loop late by more than "
+        f"{bounds.lag_ms:,g} ms)"
     )
+    is_kept = saturated <= bounds.saturated_share * watched
+    return _rule("generator", is_kept, said, f"{said}: the response times are its own as well")
 
 
 def _rule(name: str, kept: bool, yes: str, no: str) -> Rule:
     return Rule(name=name, kept=kept, sentence=yes if kept else no)
 
 
-def _objective(scope: str, key: str, limit: float, found: RunFigures) -> Objective:
+def _objective(
+    scope: str, key: str, limit: float, measured: Total | EndpointFigures | None
+) -> Objective:
     """Judge one objective: failures over the whole run, times and rates over the steady state."""
-    steady, whole_run = _figures_of(scope, found)
-    figures = whole_run if key == "fail_ratio" else steady
+    figures = None
+    if measured is not None:
+        figures = measured.whole_run if key == "fail_ratio" else measured.steady
     samples = figures.requests if figures else 0
     value = getattr(figures, key) if samples else None
-    sentence = _sentence(scope, key, limit, value, figures)
     return Objective(
         scope=scope,
         key=key,
@@ -255,7 +243,7 @@ def _objective(scope: str, key: str, limit: float, found: RunFigures) -> Objecti
         value=value,
         samples=samples,
         met=_is_met(key, limit, value),
-        sentence=sentence,
+        sentence=_sentence(scope, key, limit, value, figures),
     )
 
 
@@ -268,23 +256,12 @@ def _is_met(key: str, limit: float, value: float | None) -> bool:
     return value <= (histograms.highest_equal_ms(limit) if key.endswith("_ms") else limit)
 
 
-def _figures_of(scope: str, found: RunFigures) -> tuple[Figures | None, Figures | None]:
-    """Return the figures of (steady state, whole run)."""
-    if scope == TOTAL:
-        return found.total.steady, found.total.whole_run
-    for each in found.endpoints:
-        if f"{each.method} {each.name}" == scope:
-            return each.steady, each.whole_run
-    return None, None
-
-
 def _sentence(
     scope: str, key: str, limit: float, value: float | None, figures: Figures | None
 ) -> str:
-    what, wanted = rows.scope_of(scope), rows.amount(key, limit)
+    name, what, wanted = rows.name_of(key), rows.scope_of(scope), rows.amount(key, limit)
     if value is None or figures is None:
         stretch = "the run" if key == "fail_ratio" else "the steady state"
-        name = rows.name_of(key)
         return f"{name} of {what} has no samples in {stretch}; the objective is {wanted}"
     measured, samples = rows.amount(key, value), count(figures.requests)
     if key == "fail_ratio":
@@ -293,7 +270,7 @@ def _sentence(
     if key == "requests_per_s":
         said = f"{what} came to {number(value)} requests/s, the objective is at least {wanted}"
     else:
-        said = f"{rows.name_of(key)} of {what} was {measured}, the objective is {wanted}"
+        said = f"{name} of {what} was {measured}, the objective is {wanted}"
     return f"{said} ({samples} samples)"
 
 
@@ -303,21 +280,14 @@ def _carried_users(steps: Sequence[Step], limits: dict[str, float]) -> int | Non
     What comes after the first step down is a look at how a server recovers: it says nothing of
     how many users it carried before. A step that got no answer has carried nobody.
     """
-    missed = [
-        step.users
-        for step in _way_up(steps)
-        if not step.total.requests
-        or not all(_is_met(key, limit, getattr(step.total, key)) for key, limit in limits.items())
-    ]
-    fewest = min(missed, default=math.inf)
-    return max((step.users for step in _way_up(steps) if step.users < fewest), default=None)
-
-
-def _way_up(steps: Sequence[Step]) -> Iterator[Step]:
-    """Yield the steps before the first one that has fewer users than the one before it."""
-    most = 0
+    carried: list[int] = []
     for step in steps:
-        if step.users < most:
-            return
-        most = step.users
-        yield step
+        if carried and step.users < carried[-1]:
+            break
+        found = step.total
+        if not found.requests or not all(
+            _is_met(key, limit, getattr(found, key)) for key, limit in limits.items()
+        ):
+            return max((users for users in carried if users < step.users), default=None)
+        carried.append(step.users)
+    return max(carried, default=None)

@@ -13,8 +13,9 @@ from harness.compare import contents
 from harness.compare.contents import BOUNDS, CPU, P95, RATE, Bar, wrapped
 from harness.compare.picture import Panel, Picture
 from harness.formatting import count, number
-from harness.report import looks
-from harness.report.charts import DASHES, LINES
+from harness.report import charts as looks
+from harness.report import palette
+from harness.report.charts import DASHES
 from harness.report.contents import MANY
 from harness.report.palette import LIGHT
 
@@ -84,7 +85,7 @@ def _draw_panel(rows: Sequence[Any], panel: Panel, limit_ms: float | None) -> No
     times.set_yscale("log")
     for curve in contents.CURVES:
         at, values = contents.over_time(panel, curve)
-        axes, dash = rows[curve.row], DASHES["p95_ms"] if curve.is_dashed else "-"
+        axes, dash = rows[curve.row], DASHES["dash" if curve.is_dashed else "solid"]
         axes.plot(
             at, values, linestyle=dash, linewidth=width, color=curve.colour, label=curve.name
         )
@@ -155,7 +156,7 @@ def _draw_lines(axes: Any, picture: Picture, key: str) -> list[Any]:
             [point.middle for point in line.points],
             (below, above),
             color=line.colour,
-            linestyle=LINES[place % len(LINES)],
+            linestyle=DASHES[palette.DASHES[place % len(palette.DASHES)]],
             marker=MARKERS[place % len(MARKERS)],
             label="\n".join(wrapped(line.title, 34)),
             **STEP,

@@ -13,7 +13,6 @@ from harness.compare.files import Comparison
 from harness.compare.picture import Picture, gather
 from harness.compare.plots import plots
 from harness.report import scaffold, writing
-from harness.report.markdown import SIGNS, environment
 
 OWN = "harness.compare"
 DESCRIPTIONS = {
@@ -48,5 +47,5 @@ def page(picture: Picture) -> str:
 def markdown(picture: Picture) -> str:
     """Return `report.md`: the result for a pull request, with its charts, in GitHub's Markdown."""
     charts = [(f"{writing.CHARTS}/{name}", text) for name, text in DESCRIPTIONS.items()]
-    template = environment(OWN).get_template("compare.md.jinja")
-    return template.render(picture=picture, tables=tables, charts=charts, signs=SIGNS)
+    template = scaffold.environment(OWN, is_page=False).get_template("compare.md.jinja")
+    return template.render(picture=picture, tables=tables, charts=charts)

@@ -13,10 +13,10 @@ from harness.compare.contents import AXES, BOUNDS, CHARTS, CPU, P95, RATE, Bar, 
 from harness.compare.findings import spread
 from harness.compare.picture import Picture
 from harness.formatting import count
-from harness.report import traces
+from harness.report import plots as traces
 from harness.report.palette import DASHES, LIGHT
-from harness.report.plots import Plot
-from harness.report.traces import NO_HOVER, rounded
+from harness.report.plots import NO_HOVER, rounded
+from harness.report.scaffold import Plot
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star")
 DOTS = {"exact": "circle-open", "at least": "triangle-right", "fewer than": "triangle-left"}

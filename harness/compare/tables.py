@@ -11,10 +11,9 @@ from harness.compare.experiment import turns
 from harness.compare.files import VariantResult
 from harness.compare.picture import Picture
 from harness.formatting import NONE, count, duration, number, one_line, rounded
-from harness.report.tables import Table
-from harness.rows import FIGURES, figures_cells, limit, name_of, scope_of
+from harness.rows import FIGURES, Table, figures_cells, limit, name_of, scope_of
 
-MARKS = {"pass": "met", "fail": "missed", "invalid": "unknown"}
+MARKS = {"pass": "good", "fail": "bad", "invalid": "pending"}
 CPU = "CPU ms a request"
 CARRIED = ("variant", "carried users", "by round", "most requests/s")
 RUN = ("run", "variant", "round", "users", "attempt")

@@ -1,16 +1,69 @@
-"""Everything that is drawn, gathered from the folder of a run once."""
+"""Everything that is drawn, gathered from the folder of a run once.
+
+A run of up to 2,000 s is shown second by second. A longer one is cut into slices of equal width.
+Percentiles of a slice are those of all its requests, from their histograms: neither a mean nor a
+maximum of other percentiles.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from hdrh.histogram import HdrHistogram
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from harness import objectives, result, runfolder, timeseries
-from harness.report.slices import Counts, HeatMap, Point, Slices, counts_of, curve
-from harness.runfolder import Ending, Manifest, Summary
-from harness.timeseries import Failure
+from harness import histograms, result, timeseries
+from harness.figures import SHARES, Sums
+from harness.objectives import TOTAL
+from harness.runfolder import Ending, Figures, Manifest, Summary
+from harness.timeseries import Failure, Second
+
+MOST_POINTS = 2000
+MOST_COLUMNS = 240
+WIDTHS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200)
+BINS_PER_DECADE = 20
+FINEST = 4.0
+"""Percentiles are drawn up to 99.99: one in 10**4 is above."""
+
+Counts = NDArray[np.int64]
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """A slice of the run: mean rates, percentiles of all its requests, the worst CPU and lag.
+
+    `at_s` is its begin since that of the run, `users` are those at its end; None is not known.
+    """
+
+    at_s: int
+    requests_per_s: float
+    failures_per_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    users: int
+    cpu_percent: float | None
+    lag_ms: float | None
+
+
+class HeatMap(Struct, frozen=True, kw_only=True):
+    """How many requests took how long, when.
+
+    `counts` has a row for each range of times, from the fastest, and in it a number a column of
+    `width_s`; no rows when there were no requests. `edges_ms` are one more than rows.
+    """
+
+    width_s: int
+    edges_ms: list[float]
+    counts: list[list[int]]
+
+    @property
+    def columns_s(self) -> list[int]:
+        """Return the edges of the columns, one more than there are."""
+        return [place * self.width_s for place in range(len(self.counts[0]) + 1)]
 
 
 class Distribution(Struct, frozen=True):
@@ -25,24 +78,14 @@ class Band(Struct, frozen=True):
 
     first_s: int
     end_s: int
-    users: int
 
 
 class Material(Struct, frozen=True, kw_only=True):
     """What a run learned, ready to be drawn.
 
-    Attributes:
-        manifest: what was planned.
-        ending: what the processes said at the end; None when the run did not come to it.
-        summary: the result.
-        failures: equal ones together, the most frequent first.
-        start_s: the first second, since the epoch.
-        width_s: seconds that a point stands for.
-        points: the run over time.
-        heat_map: likewise, with every request in it.
-        bands: the steady state.
-        distributions: of all requests, then of each endpoint that was hit, in the steady state;
-            or in the whole run when there was none.
+    `start_s` is the first second, since the epoch; a point stands for `width_s`; `bands` are the
+    steady state. `distributions` are those of all requests, then of each endpoint that was hit,
+    in the steady state, or in the whole run when there was none.
     """
 
     manifest: Manifest
@@ -58,13 +101,19 @@ class Material(Struct, frozen=True, kw_only=True):
 
     @property
     def is_steady(self) -> bool:
-        """Say whether there was a steady state."""
+        """Return whether there was a steady state."""
         return self.summary.total.steady is not None
 
     @property
     def stretch(self) -> str:
         """Name the part of the run that figures and distributions are of."""
         return "steady state" if self.is_steady else "whole run"
+
+    def figures(self, is_steady: bool) -> list[tuple[str, Figures | None]]:
+        """Return (scope, figures) of all requests, then of each endpoint that was hit."""
+        found = [(TOTAL, self.summary.total.steady, self.summary.total.whole_run)]
+        found += [(each.scope, each.steady, each.whole_run) for each in self.summary.endpoints]
+        return [(scope, steady if is_steady else whole_run) for scope, steady, whole_run in found]
 
 
 def gather(folder: Path) -> Material:
@@ -73,27 +122,20 @@ def gather(folder: Path) -> Material:
     Raises:
         ConfigurationError: there is no run, or one of its files is missing or broken; says which.
     """
-    manifest = result.checked_manifest(folder)
-    with result.readable(folder, runfolder.ENDING):
-        ending = runfolder.read_ending(folder)
-    with result.readable(folder, timeseries.FAILURES):
-        failures = timeseries.read_failures(folder)
-    with result.readable(folder, runfolder.OBJECTIVES):
-        objectives.load(folder / runfolder.OBJECTIVES)
+    result.checked_manifest(folder)
     with result.readable(folder, timeseries.TIMELINE):
         slices = Slices((folder / timeseries.TIMELINE).read_bytes().count(b"\n") - 1)
-    with result.readable(folder, f"{timeseries.TIMELINE} or {timeseries.HISTOGRAMS}"):
-        summary, running = result.judge(folder, slices.add)
+    judged = result.judge(folder, slices.add)
+    with result.readable(folder, timeseries.FAILURES):
+        failures = timeseries.read_failures(folder)
+    summary = judged.summary
     slices.end(summary.duration_s)
-    sums = running.steady() if summary.total.steady else running.whole()
-    counts = {key: counts_of(histogram) for key, histogram in sums.all_of.items()}
-    together: Counts = np.zeros(slices.scale.lowest_us.size, dtype=np.int64)
-    for each in counts.values():
-        together += each
-    scopes = {" ".join(key): counts[key] for key in sorted(counts, key=lambda key: key[::-1])}
+    sums = judged.running.steady() if summary.total.steady else judged.running.whole()
+    by_scope = {TOTAL: sums.together()}
+    by_scope |= {" ".join(key): sums.all_of[key] for key in sums.endpoints()}
     return Material(
-        manifest=manifest,
-        ending=ending,
+        manifest=judged.manifest,
+        ending=judged.ending,
         summary=summary,
         failures=failures,
         start_s=slices.start,
@@ -101,12 +143,115 @@ def gather(folder: Path) -> Material:
         points=slices.points,
         heat_map=slices.heat_map(),
         bands=[
-            Band(step.first_second - slices.start, step.last_second - slices.start + 1, step.users)
+            Band(step.first_second - slices.start, step.last_second - slices.start + 1)
             for step in summary.steps
         ],
         distributions=[
             Distribution(scope, points)
-            for scope, each in {objectives.TOTAL: together, **scopes}.items()
-            if (points := curve(slices.scale, each))
+            for scope, histogram in by_scope.items()
+            if (points := curve(histogram))
         ],
     )
+
+
+def curve(histogram: HdrHistogram) -> list[tuple[float, float]]:
+    """Return (share, ms) pairs of a distribution, up to 99.99 % or as far as the samples tell.
+
+    They are even on an axis of 1 / (1 - share). Beyond 1 - 1/n there is no sample left to tell.
+    """
+    total = histogram.get_total_count()
+    if not total:
+        return []
+    last = min(FINEST, math.log10(total))
+    depths = np.linspace(0.0, last, max(2, math.ceil(last * 40) + 1))
+    shares = [float(share) for share in 1 - 10**-depths]
+    times_ms = histograms.percentiles_ms(histogram, shares)
+    return [(share, ms) for share, ms in zip(shares, times_ms, strict=True) if ms is not None]
+
+
+def width_for(seconds: int, most: int, multiple_of: int = 1) -> int:
+    """Return the least round width in which so many seconds make at most so many slices."""
+    fitting = (each for each in WIDTHS_S if each % multiple_of == 0 and seconds <= each * most)
+    return next(fitting, math.ceil(seconds / most / multiple_of) * multiple_of)
+
+
+class Slices:
+    """Collects a run of about so many seconds; of a slice that is over its numbers are kept."""
+
+    def __init__(self, seconds: int) -> None:
+        self.width_s = width_for(seconds, MOST_POINTS)
+        self.column_s = width_for(seconds, MOST_COLUMNS, self.width_s)
+        self.start = 0
+        self.points: list[Point] = []
+        self._columns: list[Counts] = []
+        self._number = -1
+        self._rows: list[Second] = []
+        self._histogram = histograms.empty()
+        # The rows of the heat map, and the first counter that belongs to each.
+        steps = np.arange(math.ceil(math.log10(histograms.HIGHEST_US)) * BINS_PER_DECADE + 1)
+        edges_us = 10 ** (steps / BINS_PER_DECADE)
+        value_of, counters = self._histogram.get_value_from_index, self._histogram.counts_len
+        self._edges_ms = edges_us / 1000
+        self._bounds = np.searchsorted([value_of(n) for n in range(counters)], edges_us)
+        self._bounds[0] = 0  # what is below the first edge is in the first row
+
+    def add(self, row: Second, sums: Sums) -> None:
+        """Add the next second."""
+        self.start = self.start or row.second
+        number = (row.second - self.start) // self.width_s
+        if number != self._number:
+            self._end_slice()
+            self._number = number
+        self._rows.append(row)
+        for histogram in sums.all_of.values():
+            self._histogram.add(histogram)
+
+    def end(self, seconds: float) -> None:
+        """Close the last slice; drop those after so many seconds: the run was over by then."""
+        self._end_slice()
+        self.points = [point for point in self.points if point.at_s < seconds]
+
+    def heat_map(self) -> HeatMap:
+        """Return the heat map of the points, between the fastest request and the slowest."""
+        columns = (self.points[-1].at_s // self.column_s + 1) if self.points else 0
+        grid = np.array(self._columns[:columns]).T
+        rows = np.flatnonzero(grid.any(axis=1)) if columns else np.array([], dtype=int)
+        if not rows.size:
+            return HeatMap(width_s=self.column_s, edges_ms=[], counts=[])
+        first, last = int(rows[0]), int(rows[-1])
+        return HeatMap(
+            width_s=self.column_s,
+            edges_ms=self._edges_ms[first : last + 2].tolist(),
+            counts=grid[first : last + 1].tolist(),
+        )
+
+    def _end_slice(self) -> None:
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        at_s = self._number * self.width_s
+        p50_ms, p95_ms, p99_ms = histograms.percentiles_ms(self._histogram, SHARES)
+        self.points.append(
+            Point(
+                at_s=at_s,
+                requests_per_s=sum(row.requests for row in rows) / len(rows),
+                failures_per_s=sum(row.failures for row in rows) / len(rows),
+                p50_ms=p50_ms,
+                p95_ms=p95_ms,
+                p99_ms=p99_ms,
+                users=rows[-1].users,
+                cpu_percent=_most(row.cpu_percent for row in rows),
+                lag_ms=_most(row.lag_ms for row in rows),
+            )
+        )
+        column = at_s // self.column_s
+        while len(self._columns) <= column:
+            self._columns.append(np.zeros(self._edges_ms.size - 1, dtype=np.int64))
+        counts = np.frombuffer(self._histogram.counts, dtype=np.int64)
+        upto = np.concatenate(([0], np.cumsum(counts)))
+        self._columns[column] += np.diff(upto[self._bounds])
+        self._histogram = histograms.empty()
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+# Differing dashes, so that lines are told apart without their colours too.
+DASHES = ("solid", "dash", "dot", "dashdot")
+
 
 class Palette(Struct, frozen=True, kw_only=True):
     """What each thing is drawn in, as `#rrggbb`."""
@@ -26,7 +29,14 @@ class Palette(Struct, frozen=True, kw_only=True):
     users: str = "#00805d"
     heat: tuple[str, ...] = ("#eef6f2", "#b9dfcf", "#6fbd9d", "#2b9573", "#0a6650", "#033b30")
     scopes: tuple[str, ...] = (
-        *("#0072b2", "#c73e09", "#7a4fa2", "#c08401", "#008fb5", "#b5407f", "#6b7f1b", "#5f6b75"),
+        "#0072b2",
+        "#c73e09",
+        "#7a4fa2",
+        "#c08401",
+        "#008fb5",
+        "#b5407f",
+        "#6b7f1b",
+        "#5f6b75",
     )
 
 
@@ -45,18 +55,21 @@ DARK = Palette(
     users="#2fc49b",
     heat=("#1b2a27", "#1f4d42", "#24725f", "#2e9c80", "#5fcdb0", "#d3fff0"),
     scopes=(
-        *("#5bb4ec", "#ff8158", "#bd9af1", "#f0b841", "#63d3ec", "#f290c4", "#b9cf5a", "#9aa7b4"),
+        "#5bb4ec",
+        "#ff8158",
+        "#bd9af1",
+        "#f0b841",
+        "#63d3ec",
+        "#f290c4",
+        "#b9cf5a",
+        "#9aa7b4",
     ),
 )
-
-# Differing dashes, so that lines are told apart without their colours too.
-DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def dark_of() -> dict[str, str]:
     """Return the dark colour in place of each light one; every light one is there once."""
-    pairs = zip(_colours(LIGHT), _colours(DARK), strict=True)
-    return dict(pairs)
+    return dict(zip(_colours(LIGHT), _colours(DARK), strict=True))
 
 
 def _colours(palette: Palette) -> list[str]:

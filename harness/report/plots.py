@@ -6,63 +6,33 @@ They are made in the light colours; the page puts the dark ones in their place w
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
-from msgspec import Struct
 from plotly.subplots import make_subplots
 
-from harness.objectives import TOTAL
-from harness.report import wording
-from harness.report.contents import (
-    COLOURS,
-    FAR,
-    NAMES,
-    PERCENTILES,
-    limit_label,
-    rows_of,
-    time_objectives,
-    unit_s,
-)
+from harness.formatting import count, time_ms, width
+from harness.report import contents
+from harness.report.contents import COLOURS, Panel, colour_of, limit_label
 from harness.report.material import Material
-from harness.report.palette import DASHES, LIGHT
-from harness.report.traces import (
-    LINES,
-    NO_HOVER,
-    colour_of,
-    draw_bands,
-    draw_limits,
-    finished,
-    json_of,
-    line_of,
-    logarithmic_ms,
-    name_of,
-    rounded,
-    time_axis,
-    with_legends,
-)
+from harness.report.palette import LIGHT
+from harness.report.scaffold import Plot
+from harness.rows import name_of
+from harness.runfolder import Objective
 
 SYMBOLS = {"p50_ms": "circle", "p95_ms": "square", "p99_ms": "diamond", "max_ms": "line-ns"}
-SHARES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
-
-
-class Plot(Struct, frozen=True, kw_only=True):
-    """A chart of the page.
-
-    Attributes:
-        id: in the page.
-        title: above it.
-        description: what it shows, for who cannot see it.
-        height_px: on the page.
-        figure: as plotly's JSON.
-        min_width_px: below which it is scrolled in its own box; 0 when it fits any screen.
-    """
-
-    id: str
-    title: str
-    description: str
-    height_px: int
-    figure: str
-    min_width_px: int = 0
+NO_HOVER: dict[str, Any] = {"hoverinfo": "skip", "hovertemplate": None}
+LEGEND = {
+    "orientation": "h",
+    "x": 0,
+    "xanchor": "left",
+    "yanchor": "bottom",
+    "entrywidth": 0,
+    "bgcolor": "rgba(0,0,0,0)",
+    "itemsizing": "trace",
+}
 
 
 def plots(material: Material) -> list[Plot]:
@@ -72,19 +42,18 @@ def plots(material: Material) -> list[Plot]:
     stretch, total = material.stretch, material.summary.total
     figures = total.steady if total.steady and total.steady.requests else total.whole_run
     said = (
-        f"median {wording.time_ms(figures.p50_ms)} ms, p95 {wording.time_ms(figures.p95_ms)} ms, "
-        f"p99 {wording.time_ms(figures.p99_ms)} ms"
+        f"median {time_ms(figures.p50_ms)} ms, p95 {time_ms(figures.p95_ms)} ms, "
+        f"p99 {time_ms(figures.p99_ms)} ms"
     )
-    rows = len(rows_of(material))
     return [
         Plot(
             id="over-time",
             title="Over time",
             description="Line charts over time: requests and failures per second "
-            f"({figures.requests_per_s:.1f} requests/s on average), median and 95th percentile of "
-            f"the response times, and users. The {stretch}: {said}.",
+            f"({figures.requests_per_s:,.1f} requests/s on average), median and 95th percentile "
+            f"of the response times, and users. The {stretch}: {said}.",
             height_px=620,
-            figure=json_of(_over_time(material)),
+            figure=json_of(_panels(material, contents.OVER_TIME, 0.12)),
         ),
         Plot(
             id="distribution",
@@ -105,7 +74,7 @@ def plots(material: Material) -> list[Plot]:
             title=f"Response times by endpoint, {stretch}",
             description="Median, p95, p99 and maximum of each endpoint; the same numbers are in "
             "the table of endpoints.",
-            height_px=110 + 40 * rows,
+            height_px=110 + 40 * len(contents.rows_of(material)),
             figure=json_of(_by_endpoint(material)),
         ),
         Plot(
@@ -114,67 +83,90 @@ def plots(material: Material) -> list[Plot]:
             description="CPU of the generator in percent of a core, and how late its event loop "
             "was in ms, over time; the table has both.",
             height_px=360,
-            figure=json_of(_health(material)),
+            figure=json_of(_panels(material, contents.HEALTH, 0.16)),
         ),
     ]
 
 
-def _over_time(material: Material) -> go.Figure:
-    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.12)
-    points = material.points
-    at = [point.at_s / unit_s(material) for point in points]
-    rates = [
-        ("requests/s", [point.requests_per_s for point in points], LIGHT.good, "solid"),
-        ("failures/s", [point.failures_per_s for point in points], LIGHT.failure, "dash"),
-    ]
-    for name, values, colour, dash in rates:
-        figure.add_trace(line_of(at, values, name, colour, dash, "%{y:.4~g}"), 1, 1)
-    for key in ("p50_ms", "p95_ms"):
-        values = [getattr(point, key) for point in points]
-        line = line_of(at, values, NAMES[key], COLOURS[key], LINES[key], "%{y:.3~g} ms")
-        figure.add_trace(line, 2, 1)
-    users: list[float | None] = [point.users for point in points]
-    figure.add_trace(line_of(at, users, "users", LIGHT.users, "solid", "%{y}"), 3, 1)
-    for row, keys in ((1, ("requests_per_s",)), (2, tuple(COLOURS))):
-        draw_limits(figure, material, keys, row)
-    draw_bands(figure, material, rows=3)
-    for row, title in enumerate(("per second", "ms", "users"), 1):
-        figure.update_yaxes(title_text=title, rangemode="tozero", row=row, col=1)
-    time_axis(figure, material, row=3)
-    return with_legends(finished(figure, hovermode="x unified"), rows=3)
+def _panels(material: Material, panels: Sequence[Panel], spacing: float) -> go.Figure:
+    """Draw charts over time one above the other, each with its own legend."""
+    rows, (unit_s, _) = len(panels), contents.unit(material)
+    figure = make_subplots(rows=rows, shared_xaxes=True, vertical_spacing=spacing)
+    at = [point.at_s / unit_s for point in material.points]
+    for row, panel in enumerate(panels, 1):
+        for each in panel.lines:
+            values = each.values(material)
+            line = line_of(at, values, each.name, each.colour, each.dash, each.hover)
+            figure.add_trace(line, row, 1)
+        fitting, above = contents.fitting_limits(material, panel)
+        for objective in fitting:
+            limit = limit_of(objective, material, "dot").update(line={"width": 1.5})
+            figure.add_trace(limit, row, 1)
+        if above:
+            figure.add_trace(line_of([0, 0], [None, None], above, LIGHT.muted, "dot", ""), row, 1)
+        figure.update_yaxes(title_text=panel.unit, rangemode="tozero", row=row, col=1)
+    if material.bands:
+        figure.add_trace(swatch("steady state"), rows, 1)
+    for band in material.bands:
+        figure.add_shape(
+            type="rect",
+            xref="x",
+            yref="paper",
+            x0=band.first_s / unit_s,
+            x1=band.end_s / unit_s,
+            y0=0,
+            y1=1,
+            fillcolor=LIGHT.band,
+            line={"width": 0},
+            layer="below",
+        )
+    title = _time_axis(figure, material) + contents.thinned(material)
+    figure.update_xaxes(title_text=title, row=rows, col=1)
+    finished(figure, hovermode="x unified")
+    for trace in figure.data:
+        trace.legend = f"legend{trace.yaxis[1:]}"
+    for row in range(2, rows + 1):
+        top = figure.layout[f"yaxis{row}"].domain[1]
+        figure.update_layout({f"legend{row}": {**LEGEND, "y": top}})
+    return figure.update_layout(legend={"y": 1.0})
+
+
+def _time_axis(figure: go.Figure, material: Material) -> str:
+    """Show seconds or minutes on the time axis; return its title."""
+    unit_s, unit = contents.unit(material)
+    figure.update_xaxes(
+        range=[0, contents.end_s(material) / unit_s],
+        unifiedhovertitle={"text": f"%{{x:.4~g}} {unit}"},
+    )
+    return f"{unit} since the start"
 
 
 def _distribution(material: Material) -> go.Figure:
     figure = go.Figure()
-    for number, each in enumerate(material.distributions):
-        is_total = each.scope == TOTAL
-        colour = LIGHT.good if is_total else LIGHT.scopes[(number - 1) % len(LIGHT.scopes)]
-        dash = "solid" if is_total else DASHES[(number - 1) % len(DASHES)]
-        line = line_of(
-            [1 / (1 - share) for share, _ in each.curve],
-            [time for _, time in each.curve],
-            *(name_of(each.scope), colour, dash, "%{customdata} %: %{y:.3~g} ms"),
-        )
-        line.line.width = 3 if is_total else 1.6
-        line.customdata = [f"{share * 100:.4g}" for share, _ in each.curve]
+    for place, each in enumerate(material.distributions):
+        shares, times_ms = zip(*each.curve, strict=True)
+        over = [contents.over(share) for share in shares]
+        hover = "%{customdata} %: %{y:,.3~r} ms"
+        line = line_of(over, times_ms, _name(each.scope), *contents.look_of(place), hover)
+        line.line.width = 1.6 if place else 3
+        line.customdata = [f"{share * 100:.4g}" for share in shares]
         figure.add_trace(line)
-    for objective in time_objectives(material, TOTAL):
-        if objective.key in SHARES:
-            figure.add_trace(
-                go.Scatter(
-                    x=[1 / (1 - SHARES[objective.key])],
-                    y=[objective.limit],
-                    mode="markers",
-                    marker={"symbol": "triangle-down", "size": 12, "color": colour_of(objective)},
-                    name=limit_label(objective),
-                    hovertemplate="%{fullData.name}<extra></extra>",
-                )
+    for at, objective in contents.percentile_limits(material):
+        figure.add_trace(
+            go.Scatter(
+                x=[at],
+                y=[objective.limit],
+                mode="markers",
+                marker={"symbol": "triangle-down", "size": 12, "color": colour_of(objective)},
+                name=limit_label(objective),
+                hovertemplate="%{fullData.name}<extra></extra>",
             )
+        )
     figure.update_xaxes(
         type="log",
         range=[0, 4.03],
-        tickvals=[1 / (1 - share) for share in PERCENTILES],
-        ticktext=[f"{share * 100:.4g} %" for share in PERCENTILES],
+        tickvals=list(contents.TICKS),
+        ticktext=list(contents.TICKS.values()),
         title_text="percentile",
     )
     shown = [value for trace in figure.data for value in trace.y if value]
@@ -183,58 +175,44 @@ def _distribution(material: Material) -> go.Figure:
 
 
 def _heat_map(material: Material) -> go.Figure:
-    found = material.heat_map
+    found, (unit_s, unit) = material.heat_map, contents.unit(material)
     most = max(max(row) for row in found.counts)
-    top = max(math.log10(most), 0.3)
     ticks = [each for each in (1, 3, 10, 30, 100, 300, 1000, 3000, 10**4, 10**5) if each <= most]
     colours = LIGHT.heat[1:]
     figure = go.Figure(
         go.Heatmap(
-            x=[
-                rounded(column * found.width_s / unit_s(material))
-                for column in range(len(found.counts[0]) + 1)
-            ],
+            x=[rounded(at_s / unit_s) for at_s in found.columns_s],
             y=[rounded(edge) for edge in found.edges_ms],
             z=[[math.log10(n) if n else None for n in row] for row in found.counts],
             customdata=found.counts,
             zmin=0,
-            zmax=top,
+            zmax=max(math.log10(most), 0.3),
             colorscale=[[n / (len(colours) - 1), colour] for n, colour in enumerate(colours)],
             colorbar={
-                "title": {
-                    "text": f"requests per {wording.width(found.width_s)}",
-                    "side": "right",
-                },
+                "title": {"text": f"requests per {width(found.width_s)}", "side": "right"},
                 "tickvals": [math.log10(tick) for tick in ticks],
-                "ticktext": [wording.count(tick) for tick in ticks],
+                "ticktext": [count(tick) for tick in ticks],
                 "thickness": 12,
                 "outlinewidth": 0,
             },
-            hovertemplate="%{customdata} requests<br>about %{y:.3~g} ms<br>at %{x:.4~g} "
-            f"{'s' if unit_s(material) == 1 else 'min'}<extra></extra>",
+            hovertemplate="%{customdata:,} requests<br>about %{y:,.3~r} ms<br>at %{x:.4~g} "
+            f"{unit}<extra></extra>",
             hoverongaps=False,
         )
     )
-    end = len(found.counts[0]) * found.width_s / unit_s(material)
-    shown = [found.edges_ms[0], found.edges_ms[-1]]
-    for objective in time_objectives(material, TOTAL):
-        if objective.limit > found.edges_ms[-1] * FAR:
-            continue
-        shown.append(objective.limit)
-        limits: list[float | None] = [objective.limit] * 2
-        name = limit_label(objective)
-        line = line_of([0, end], limits, name, colour_of(objective), "dash", "")
-        figure.add_trace(line.update(**NO_HOVER, showlegend=True))
-    time_axis(figure, material, row=None)
+    limits = contents.heat_limits(material)
+    for objective in limits:
+        figure.add_trace(limit_of(objective, material, "dash").update(showlegend=True))
+    figure.update_xaxes(title_text=_time_axis(figure, material), showgrid=False)
+    shown = [found.edges_ms[0], found.edges_ms[-1], *(each.limit for each in limits)]
     logarithmic_ms(figure.update_yaxes, shown)
-    figure.update_xaxes(showgrid=False)
     figure.update_yaxes(showgrid=False)
     return finished(figure, hovermode="closest")
 
 
 def _by_endpoint(material: Material) -> go.Figure:
-    figure, rows = go.Figure(), rows_of(material)
-    names = [name_of(scope) for scope, _ in rows]
+    figure, rows = go.Figure(), contents.rows_of(material)
+    names = [_name(scope) for scope, _ in rows]
     for place, (_, figures) in enumerate(rows):
         figure.add_trace(
             go.Scatter(
@@ -247,42 +225,38 @@ def _by_endpoint(material: Material) -> go.Figure:
             )
         )
     for key, symbol in SYMBOLS.items():
+        outline = {"width": 2 if key == "max_ms" else 0, "color": COLOURS[key]}
         figure.add_trace(
             go.Scatter(
                 x=[getattr(each, key) for _, each in rows],
                 y=list(range(len(rows))),
                 mode="markers",
-                name=key.removesuffix("_ms"),
-                marker={
-                    **{"symbol": symbol, "size": 9, "color": COLOURS[key]},
-                    "line": {"width": 2 if key == "max_ms" else 0, "color": COLOURS[key]},
-                },
+                name=name_of(key),
+                marker={"symbol": symbol, "size": 9, "color": COLOURS[key], "line": outline},
                 customdata=names,
-                hovertemplate="%{customdata}<br>%{fullData.name} %{x:.3~g} ms<extra></extra>",
+                hovertemplate="%{customdata}<br>%{fullData.name} %{x:,.3~r} ms<extra></extra>",
             )
         )
     limits = [
         (place, each)
         for place, (scope, _) in enumerate(rows)
-        for each in time_objectives(material, scope)
+        for each in contents.time_objectives(material, scope)
     ]
-    for missed in (False, True):
-        some = [(place, each) for place, each in limits if each.met is not missed]
-        colours = [LIGHT.failure if missed else colour_of(each) for _, each in some]
+    for is_met, name in ((True, "objective met"), (False, "objective missed")):
+        some = [(place, each) for place, each in limits if each.met is is_met]
         if not some:
             continue
+        colours = [colour_of(each) if is_met else LIGHT.failure for _, each in some]
+        edge: dict[str, object] = {"width": 3, "color": colours}
         figure.add_trace(
             go.Scatter(
                 x=[each.limit for _, each in some],
                 y=[place for place, _ in some],
                 mode="markers",
-                name="objective missed" if missed else "objective met",
-                marker={
-                    **{"symbol": "line-ns", "size": 22, "color": colours},
-                    "line": {"width": 3, "color": colours},
-                },
-                customdata=[each.key.removesuffix("_ms") for _, each in some],
-                hovertemplate="%{fullData.name}: %{customdata} ≤ %{x:.4~g} ms<extra></extra>",
+                name=name,
+                marker={"symbol": "line-ns", "size": 22, "color": colours, "line": edge},
+                customdata=[name_of(each.key) for _, each in some],
+                hovertemplate="%{fullData.name}: %{customdata} ≤ %{x:,.4~r} ms<extra></extra>",
             )
         )
     found = [value for _, each in rows for value in (each.p50_ms, each.max_ms) if value]
@@ -292,21 +266,109 @@ def _by_endpoint(material: Material) -> go.Figure:
         ticktext=names,
         range=[len(rows) - 0.5, -0.5],
         showgrid=False,
-        zeroline=False,
     )
     return finished(figure, hovermode="closest")
 
 
-def _health(material: Material) -> go.Figure:
-    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.16)
-    points = material.points
-    at = [point.at_s / unit_s(material) for point in points]
-    cpu = [point.cpu_percent for point in points]
-    lag = [point.lag_ms for point in points]
-    figure.add_trace(line_of(at, cpu, "CPU, % of a core", LIGHT.good, "solid", "%{y:.3~g}"), 1, 1)
-    figure.add_trace(line_of(at, lag, "event loop late", LIGHT.p99, "dash", "%{y:.3~g} ms"), 2, 1)
-    draw_bands(figure, material, rows=2)
-    figure.update_yaxes(title_text="CPU, %", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="ms", rangemode="tozero", row=2, col=1)
-    time_axis(figure, material, row=2)
-    return with_legends(finished(figure, hovermode="x unified"), rows=2)
+def _name(scope: str) -> str:
+    """Return a name as plotly shows it: it takes a few HTML tags, which no name may bring in."""
+    return escape(contents.short(scope), quote=False)
+
+
+def line_of(
+    x: Sequence[float],
+    y: Sequence[float | None],
+    name: str,
+    colour: str,
+    dash: str,
+    hover: str,
+) -> go.Scatter:
+    """Return a line; a point alone is one too."""
+    return go.Scatter(
+        x=[rounded(value) for value in x],
+        y=[rounded(value) for value in y],
+        name=name,
+        mode="lines" if len(x) > 1 else "markers",
+        line={"color": colour, "dash": dash, "width": 2 if len(x) <= contents.MANY else 1},
+        hovertemplate=f"{hover}<extra>%{{fullData.name}}</extra>",
+    )
+
+
+def limit_of(objective: Objective, material: Material, dash: str) -> go.Scatter:
+    """Return the objective of a time or rate as a line from the start to the end."""
+    return line_of(
+        [0, contents.end_s(material) / contents.unit(material)[0]],
+        [objective.limit, objective.limit],
+        limit_label(objective),
+        colour_of(objective),
+        dash,
+        "",
+    ).update(NO_HOVER)
+
+
+def swatch(name: str) -> go.Scatter:
+    """Return a trace without a point that names the shade behind the charts in the legend."""
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name=name,
+        marker={
+            "symbol": "square",
+            "size": 12,
+            "color": LIGHT.band,
+            "line": {"width": 1, "color": LIGHT.muted},
+        },
+        **NO_HOVER,
+    )
+
+
+def logarithmic_ms(update: Any, values: Sequence[float], fine_decades: float = 3.2) -> None:
+    """Give an axis for these values room at both ends, and as many ticks as stay apart."""
+    low, high = math.log10(min(values)), math.log10(max(values))
+    margin = max((high - low) * 0.04, 0.02)
+    update(
+        type="log",
+        title_text="ms, logarithmic",
+        range=[low - margin, high + margin],
+        dtick="D2" if high - low < fine_decades else 1,
+        tickformat=",~g",
+    )
+
+
+def finished(figure: go.Figure, hovermode: str) -> go.Figure:
+    """Give a figure the looks that all have."""
+    figure.update_layout(
+        template="none",
+        autosize=True,
+        hovermode=hovermode,
+        hoverdistance=30,
+        paper_bgcolor=LIGHT.paper,
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12, "color": LIGHT.text},
+        hoverlabel={
+            "bgcolor": LIGHT.paper,
+            "bordercolor": LIGHT.muted,
+            "font": {"color": LIGHT.text},
+            "namelength": -1,
+        },
+        legend={**LEGEND, "y": 1.01},
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        separators=".,",
+    )
+    axis = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.muted, "automargin": True}
+    number = {"separatethousands": True, "exponentformat": "none", "zeroline": False}
+    figure.update_xaxes(**axis, **number, ticks="outside", tickcolor=LIGHT.muted)
+    figure.update_yaxes(**axis, **number)
+    return figure
+
+
+def json_of(figure: go.Figure) -> str:
+    """Return a figure as the page draws it; a wrong one raises here, and not in the browser."""
+    text: str = figure.to_json(validate=True, pretty=False, remove_uids=True)
+    return text
+
+
+def rounded(value: float | None) -> float | None:
+    """Return a value with five digits: the page grows by what nobody sees."""
+    return None if value is None else float(f"{value:.5g}")

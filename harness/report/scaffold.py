@@ -1,9 +1,13 @@
-"""What every page has: its parts, styles and scripts, and the policy that lets nothing else in."""
+"""What pages and Markdown have in common: templates, styles, scripts, and the policy of a page.
+
+Importing it is light: plotly comes along only when a page with charts is made.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -11,22 +15,36 @@ from importlib import resources
 import msgspec
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
+from msgspec import Struct
 
+from harness.formatting import clock, count, plain
 from harness.report import palette
-from harness.report.plots import Plot
 
 OWN = "harness.report"
+SIGNS = {"pass": "✅", "fail": "❌", "invalid": "⚠️", "good": "✅", "bad": "❌"}
+
+
+class Plot(Struct, frozen=True, kw_only=True):
+    """A chart of a page, as plotly's JSON; `description` is for who cannot see it.
+
+    Where there is less room than `min_width_px` it is scrolled in its own box.
+    """
+
+    id: str
+    title: str
+    description: str
+    height_px: int
+    figure: str
+    min_width_px: int = 0
 
 
 def environment(package: str = OWN, *, is_page: bool) -> Environment:
     """Return where templates are found: in a package, and the common parts of all in this one.
 
-    Args:
-        package: that has the templates.
-        is_page: whether it is HTML, so that all that is put in is escaped.
+    On a page all that is put in is escaped. Jinja2 knows no escaping for Markdown: there every
+    text goes through the filter `plain` or `code`.
     """
-    return Environment(
+    found = Environment(
         loader=ChoiceLoader([PackageLoader(name, ".") for name in dict.fromkeys((package, OWN))]),
         autoescape=is_page,
         undefined=StrictUndefined,
@@ -34,6 +52,9 @@ def environment(package: str = OWN, *, is_page: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=not is_page,
     )
+    found.filters.update(clock=clock, count=count, plain=plain, code=_code)
+    found.globals["signs"] = SIGNS
+    return found
 
 
 def page(
@@ -44,28 +65,19 @@ def page(
     package: str = OWN,
     more_style: str = "",
 ) -> str:
-    """Return a page with charts.
+    """Return a page that needs no network; without charts it has no scripts.
 
     What the files hold is foreign: Jinja2 escapes it, the data of the charts is JSON without `<`,
     and the page runs no scripts but the two whose hashes its own policy names.
-
-    Args:
-        template: its name; it extends base.html.jinja.
-        plots: its charts; without any it has no scripts.
-        values: what the template puts in.
-        package: that has the template.
-        more_style: CSS behind that of all pages.
     """
     scripts = [_plotly(), read("report.js")] if plots else []
     return (
         environment(package, is_page=True)
         .get_template(template)
         .render(
+            looks(more_style),
             figures=Markup(_data({each.id: msgspec.Raw(each.figure.encode()) for each in plots})),
             dark=Markup(_data(palette.dark_of())),
-            light_colours=palette.LIGHT,
-            dark_colours=palette.DARK,
-            style=Markup(read("report.css") + more_style),
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts),
             **values,
@@ -73,10 +85,24 @@ def page(
     )
 
 
+def looks(more_style: str = "") -> dict[str, object]:
+    """Return what every page is drawn with: colours and CSS."""
+    return {
+        "light_colours": palette.LIGHT,
+        "dark_colours": palette.DARK,
+        "style": Markup(read("report.css") + more_style),
+    }
+
+
 @cache
 def read(name: str, package: str = OWN) -> str:
     """Return a file of a package."""
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
+
+
+def _code(text: str) -> str:
+    """Return a text as code; backticks cannot, since a text may hold them."""
+    return f"<code>{plain(text)}</code>"
 
 
 def _data(value: object) -> str:
@@ -96,6 +122,6 @@ def _policy(scripts: list[str]) -> str:
 
 @cache
 def _plotly() -> str:
-    script: str = get_plotlyjs()
+    script: str = importlib.import_module("plotly.offline").get_plotlyjs()
     assert "</script" not in script.lower()
     return script

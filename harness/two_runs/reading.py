@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from harness import ConfigurationError, figures, objectives, result, runfolder, timeseries
+from harness import ConfigurationError, figures, result, timeseries
 from harness.guard import is_loopback
 from harness.runfolder import Manifest, Summary
 from harness.two_runs.steady import Steady
@@ -104,15 +104,9 @@ def read(folder: Path) -> Run:
         ConfigurationError: one of its files is missing or broken; says which.
     """
     manifest = result.checked_manifest(folder)
-    with result.readable(folder, runfolder.ENDING):
-        runfolder.read_ending(folder)
-    with result.readable(folder, runfolder.OBJECTIVES):
-        objectives.load(folder / runfolder.OBJECTIVES)
     with result.readable(folder, timeseries.TIMELINE):
         steady = Steady(figures.read_steps(folder, manifest.warm_up_s))
-    with result.readable(folder, f"{timeseries.TIMELINE} or {timeseries.HISTOGRAMS}"):
-        summary, _ = result.judge(folder, steady.add)
-    return Run(folder, manifest, summary, steady)
+    return Run(folder, manifest, result.judge(folder, steady.add).summary, steady)
 
 
 def why_not(run: Run) -> str:

@@ -153,7 +153,12 @@ def test_a_chart_has_a_point_a_second(page: Open) -> None:
 def test_no_button_sends_a_chart_anywhere(page: Open) -> None:
     buttons = page().find_elements(By.CSS_SELECTOR, "#plot-over-time .modebar-btn")
     assert {button.get_attribute("data-title") for button in buttons} == {
-        *("Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"),
+        "Download plot as a PNG",
+        "Zoom",
+        "Pan",
+        "Zoom in",
+        "Zoom out",
+        "Reset axes",
     }
 
 

@@ -151,7 +151,8 @@ def test_a_second_is_written_when_all_workers_have_told_of_it(recorder, hear) ->
     assert written(recorder, 16) == [2, 2, 2, 2, 1, 2, 1, 1, 1]
     ending = recorder.so_far(0)
     assert {rule.name for rule in ending.validity if "reports" in rule.name and rule.kept} == {
-        *("reports", "late reports")
+        "reports",
+        "late reports",
     }
 
 

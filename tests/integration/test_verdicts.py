@@ -23,8 +23,13 @@ from harness.settings import PROJECT_DIR
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 RECORDED = PROJECT_DIR / "tests" / "data"
 FILES = (
-    *(runfolder.MANIFEST, runfolder.ENDING, runfolder.OBJECTIVES, runfolder.SUMMARY),
-    *(timeseries.TIMELINE, timeseries.HISTOGRAMS, timeseries.FAILURES),
+    runfolder.MANIFEST,
+    runfolder.ENDING,
+    runfolder.OBJECTIVES,
+    runfolder.SUMMARY,
+    timeseries.TIMELINE,
+    timeseries.HISTOGRAMS,
+    timeseries.FAILURES,
 )
 USERS = ("--users=60", "--spawn-rate=60", "--seed=1")
 SECONDS = "--run-time=5s"
@@ -83,7 +88,9 @@ def test_a_run_that_keeps_everything_passes(run: Run) -> None:
     assert verdict(done, "pass") == ("pass", []), done.stdout
     assert missed(done) == done.summary["reasons"] == []
     assert done.manifest["endpoints"] == [
-        *("GET /notice/all?page", "GET /notice/all?q", "GET /notice/list"),
+        "GET /notice/all?page",
+        "GET /notice/all?q",
+        "GET /notice/list",
         *(f"PUT /accounts/device {what}" for what in ("alarm", "keywords", "subscriptions")),
     ]
 
@@ -156,8 +163,12 @@ def test_planned_users_that_never_came(run: Run) -> None:
 
 def test_a_run_that_is_cut_short(commands: Commands, notice_server: NoticeServer) -> None:
     process = commands.start_locust(
-        *("--headless", "--users=200", "--spawn-rate=20", "--run-time=60s"),
-        *("--host", notice_server.url),
+        "--headless",
+        "--users=200",
+        "--spawn-rate=20",
+        "--run-time=60s",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: notice_server.seen["POST", "/accounts/device"] > 50, "users come")
     interrupt(process)
@@ -172,7 +183,11 @@ def test_a_run_that_is_terminated_after_its_ramp_up_does_not_pass(
 ) -> None:
     """By a CI server that has lost patience, say; all it measured may look well."""
     process = commands.start_locust(
-        *("--headless", *USERS, "--run-time=50s", "--host", notice_server.url),
+        "--headless",
+        *USERS,
+        "--run-time=50s",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: sum(notice_server.seen.values()) > 250, "the users are there")
     time.sleep(5)
@@ -196,8 +211,14 @@ def test_a_worker_that_is_killed(commands: Commands, notice_server: NoticeServer
     port = str(free_port())
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
     master = commands.start_locust(
-        *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
-        *(*USERS, "--run-time=9s", "--host", notice_server.url),
+        "--headless",
+        "--master",
+        f"--master-bind-port={port}",
+        "--expect-workers=2",
+        *USERS,
+        "--run-time=9s",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 50, "the run is under way")
     workers[0].kill()
@@ -222,7 +243,12 @@ def test_a_run_that_was_killed_can_be_judged(
     commands: Commands, notice_server: NoticeServer
 ) -> None:
     process = commands.start_locust(
-        *("--headless", *USERS, "--run-time=60s", "--host", notice_server.url, "--run-id=killed"),
+        "--headless",
+        *USERS,
+        "--run-time=60s",
+        "--host",
+        notice_server.url,
+        "--run-id=killed",
     )
     folder = commands.results / "killed"
     try:

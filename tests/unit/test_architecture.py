@@ -24,8 +24,18 @@ TASKS = sorted((PROJECT_DIR / "tasks").glob("*.py"))
 LOCUSTFILE = PROJECT_DIR / "locustfile.py"
 SOURCES = [*HARNESS, *TASKS, LOCUSTFILE]
 PURE = (
-    *("contract", "settings", "runfolder", "data", "guard", "objectives", "figures", "verdict"),
-    *("result", "report", "compare", "two_runs"),
+    "contract",
+    "settings",
+    "runfolder",
+    "data",
+    "guard",
+    "objectives",
+    "figures",
+    "verdict",
+    "result",
+    "report",
+    "compare",
+    "two_runs",
 )
 
 FLOORS = [re.findall(r"`(\w+)`", floor) for floor in (harness.__doc__ or "").split("\n* ")[1:]]

@@ -151,8 +151,25 @@ def test_good_run_ids(run_id: str) -> None:
 @pytest.mark.parametrize(
     "run_id",
     [
-        *("", ".", "..", "../x", "a/b", "/etc", "a\\b", ".hidden", "-x", "_x", "a b", " a", "a\n"),
-        *("a\x00b", "장학", "a:b", "A" * 101, "$HOME", "a*"),
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc",
+        "a\\b",
+        ".hidden",
+        "-x",
+        "_x",
+        "a b",
+        " a",
+        "a\n",
+        "a\x00b",
+        "장학",
+        "a:b",
+        "A" * 101,
+        "$HOME",
+        "a*",
     ],
 )
 def test_run_ids_that_are_no_folder_name(run_id: str) -> None:

@@ -110,7 +110,7 @@ def test_every_row_is_whole(each: Figures) -> None:
     cells = [
         f"{each.requests:,}",
         f"{each.failures:,}",
-        f"{each.requests_per_s:.1f}",
+        f"{each.requests_per_s:,.1f}",
         *(NONE if time is None else f"{time:,.0f}" for time in times),
     ]
     assert row(lines, "request") == ["count", "failed", "/s", "p50", "p95", "p99", "max"]
@@ -164,8 +164,12 @@ def test_a_generator_of_which_nothing_is_known_has_no_line() -> None:
 @pytest.mark.parametrize(
     ("carried", "line"),
     [
-        (None, "carried users: none, the lowest step missed the objectives already"),
-        (100, "carried users: 100, the highest step up to which all met the objectives"),
+        (None, "Carried users: none, the lowest step missed the objectives of all requests"),
+        (
+            100,
+            "Carried users: 100, the highest step on the way up to which every step met the "
+            "objectives of all requests",
+        ),
     ],
 )
 def test_steps_end_in_the_users_that_were_carried(carried: int | None, line: str) -> None:

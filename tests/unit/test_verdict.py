@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import figures, histograms, objectives, result, runfolder
+from harness import ConfigurationError, figures, histograms, objectives, result, runfolder
 from harness.objectives import Objectives, Saturation
 from harness.runfolder import Ending, Figures, Manifest, Step, Summary
 from harness.settings import PROJECT_DIR
@@ -144,7 +144,7 @@ def test_a_run_that_keeps_all_has_no_reasons(passing: Evidence) -> None:
             lambda e: generator(e, watched_s=10, saturated_s=2),
             "generator",
             "the generator was saturated in 2 of 10 steady seconds (CPU over 90 % of a core, or "
-            "its event loop late by more than 10000 ms): the response times are its own as well",
+            "its event loop late by more than 10,000 ms): the response times are its own as well",
         ),
         (
             lambda e: generator(e, watched_s=0, saturated_s=0),
@@ -394,5 +394,5 @@ def test_a_step_without_an_answer_was_not_carried(passing: Evidence) -> None:
 def test_a_folder_without_a_manifest_is_no_run(tmp_path: Path) -> None:
     shutil.copytree(RECORDED / "pass", tmp_path / "run")
     (tmp_path / "run" / runfolder.MANIFEST).unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ConfigurationError, match=r"it has no run\.json"):
         result.judge(tmp_path / "run")
