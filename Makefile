@@ -89,13 +89,13 @@ test-compose: $(VENV)/dev.stamp ## docker compose for real, where a Docker engin
 		{ echo 'error: no Docker engine answers here: try docker version' >&2; exit 2; }
 	$(BIN)/python -m pytest --exitfirst tests/compose
 
-bench: $(VENV)/bench.stamp ## this generator beside its peers, into bench/README.md (7 minutes)
+bench: $(VENV)/bench.stamp ## this generator beside its peers, into bench/README.md (8 minutes)
 	@$(BIN)/python -m bench
 
-bench-users: $(VENV)/bench.stamp ## 1 000 to 10 000 users in one process, likewise (10 minutes)
+bench-users: $(VENV)/bench.stamp ## 1,000 to 10,000 users in one process, likewise (10 minutes)
 	@$(BIN)/python -m bench.users
 
-bench-distributed: $(VENV)/bench.stamp ## workers and their master, into docs/scaling.md (quarter of an hour)
+bench-distributed: $(VENV)/bench.stamp ## workers and their master, into docs/scaling.md (10 minutes)
 	@$(BIN)/python -m bench.distributed
 
 clean: ## remove the environment, the caches and the seeded databases; results stay

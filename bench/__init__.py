@@ -1,7 +1,7 @@
-"""How fast is the generator itself, beside its peers: `python -m bench`, `python -m bench.users`.
+"""Benchmarks of the generator: `python -m bench`, `bench.users` and `bench.distributed`.
 
-A program of its own beside the suite: it starts nginx with fixed answers, loads it with one
-generator after the other, and believes the server's counter, not the generators.
+Each starts nginx with fixed responses and loads it. The number of requests is what nginx counted;
+what a generator reports is only compared with it.
 """
 
 from __future__ import annotations
@@ -13,4 +13,4 @@ REPORT = BENCH_DIR / "README.md"
 
 
 class BenchError(RuntimeError):
-    """A result that must not be believed; its one line names the generator and the numbers."""
+    """A measurement that is not credible; its one line names the generator and the numbers."""

@@ -1,95 +1,35 @@
-"""`python -m bench`: the generators side by side, against the same server.
-
-Exit codes: 0 measured, 1 a result that must not be believed, 2 wrong usage or something is not
-installed, 3 interrupted.
-"""
+"""`python -m bench`: the generators side by side, against the same server."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
-import signal
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+from tempfile import TemporaryDirectory
 
-from bench import BENCH_DIR, REPORT, BenchError, machine, process, report
+from bench import REPORT, charts, machine, process, report
+from bench.command import Benchmark, base_parser, positive, run
 from bench.generators import GENERATORS, USERS, Generator, prove_k6_checks
 from bench.measure import measure
-from bench.results import Comparison, Sample, Series, read, write
+from bench.results import Comparison, Sample, Series
 from bench.server import Nginx
 from harness import ConfigurationError
+from harness.formatting import rounded
 from harness.processes import find_program
 
 PROGRAMS = ("nginx", "k6", "wrk", "hey")
 LEAST_ROUNDS = 3
-JSON = "generators.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, or draw again; return the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _redraw() if options.redraw else _measure(options))
+    """Measure or redraw; return the exit code."""
+    parser = base_parser("bench", __doc__ or "", seconds=10)
+    parser.add_argument("--rounds", type=positive, default=LEAST_ROUNDS, help="at least 3")
+    return run(BENCHMARK, parser.parse_args(arguments))
 
 
-def run(command: Callable[[], None]) -> int:
-    """Run a command of the bench; what goes wrong becomes one line and an exit code."""
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
-    try:
-        command()
-    except (ConfigurationError, BenchError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigurationError) else 1
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return 3
-    return 0
-
-
-def add_common_options(parser: argparse.ArgumentParser, seconds: int) -> None:
-    """Add what both commands take."""
-    parser.add_argument(
-        "--seconds", type=positive, default=seconds, help=f"measured each time ({seconds})"
-    )
-    parser.add_argument(
-        "--dry", action="store_true", help="short, into a temporary folder; the report stays"
-    )
-    parser.add_argument(
-        "--redraw", action="store_true", help="measure nothing, draw again from the JSON file"
-    )
-
-
-def positive(text: str) -> int:
-    """Read a whole number above 0.
-
-    Raises:
-        argparse.ArgumentTypeError: it is not one.
-    """
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def destination(dry: bool) -> Path:
-    """Return the folder that gets the results: the report's own, or a new temporary one."""
-    return Path(tempfile.mkdtemp(prefix="notice-load-bench-")) if dry else BENCH_DIR
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=positive, default=LEAST_ROUNDS, help="at least 3 (3)")
-    add_common_options(parser, seconds=10)
-    return parser
-
-
-def _measure(options: argparse.Namespace) -> None:
+def _measure(options: argparse.Namespace, scratch: Path) -> Comparison:
     rounds, seconds = (1, 1) if options.dry else (options.rounds, options.seconds)
     if rounds < LEAST_ROUNDS and not options.dry:
         raise ConfigurationError(f"--rounds {rounds}: at least {LEAST_ROUNDS}, or --dry")
@@ -99,28 +39,27 @@ def _measure(options: argparse.Namespace) -> None:
         if found[generator.name] is None:
             print(f"missing: {generator.program}, so not measured: {generator.title}")
     samples: dict[str, list[Sample]] = {generator.name: [] for generator in GENERATORS}
-    with tempfile.TemporaryDirectory(prefix="notice-load-bench-") as scratch:
-        folder = Path(scratch)
-        if find_program("k6"):
-            judged = prove_k6_checks(_made(folder / "judge"))
-            print(f"k6's checks judge {judged} answers, right and wrong, as the suite's do")
-        with Nginx(_made(folder / "nginx"), server_core) as server:
-            for number in range(rounds):
-                for generator in rotated(GENERATORS, number):
-                    program = found[generator.name]
-                    if program is None:
-                        continue
-                    own = _made(folder / f"{number}-{generator.name}")
-                    sample = measure(generator, program, server, generator_core, seconds, own)
-                    samples[generator.name].append(sample)
-                    print(
-                        f"round {number + 1} of {rounds}  {generator.title:<34}"
-                        f"{sample.requests_per_s:>9,.0f} requests/s"
-                        f"{sample.cpu_us_per_request:>8.1f} CPU-µs/request",
-                        flush=True,
+    if find_program("k6"):
+        judged = prove_k6_checks(_made(scratch / "judge"))
+        print(f"k6's checks agree with the suite's on {judged} responses, valid and invalid")
+    with Nginx(_made(scratch / "nginx"), server_core) as server:
+        for number in range(rounds):
+            for generator in rotated(GENERATORS, number):
+                program = found[generator.name]
+                if program is None:
+                    continue
+                with TemporaryDirectory(dir=scratch) as own:
+                    sample = measure(
+                        generator, program, server, generator_core, seconds, Path(own)
                     )
-                    shutil.rmtree(own)
-    results = Comparison(
+                samples[generator.name].append(sample)
+                print(
+                    f"round {number + 1} of {rounds}  {generator.title:<38}"
+                    f"{rounded(sample.requests_per_s):>9} requests/s"
+                    f"{rounded(sample.cpu_us_per_request):>8} CPU-µs/request",
+                    flush=True,
+                )
+    return Comparison(
         conditions=machine.conditions(PROGRAMS),
         users=USERS,
         seconds=seconds,
@@ -137,9 +76,6 @@ def _measure(options: argparse.Namespace) -> None:
             for generator in GENERATORS
         ],
     )
-    target = destination(options.dry)
-    write(target / JSON, results)
-    _draw(results, target)
 
 
 def _made(folder: Path) -> Path:
@@ -148,23 +84,21 @@ def _made(folder: Path) -> Path:
 
 
 def rotated(generators: Sequence[Generator], number: int) -> list[Generator]:
-    """Return the order of a round: each begins with another, and every other goes backwards."""
+    """Return the order of a round: each starts with another, every other one runs backwards."""
     step = -1 if number % 2 else 1
     count = len(generators)
     return [generators[(number + step * place) % count] for place in range(count)]
 
 
-def _redraw() -> None:
-    _draw(read(BENCH_DIR / JSON, Comparison), BENCH_DIR)
-
-
-def _draw(results: Comparison, target: Path) -> None:
-    from bench import charts  # the tests of all else need no matplotlib
-
-    measured = report.comparison(results)
-    report.update(REPORT, target / REPORT.name, report.GENERATORS_MARK, measured)
-    charts.generators(results, target / "generators.png")
-    print(f"\n{measured}\n\nwrote {REPORT.name}, {JSON} and generators.png in {target}")
+BENCHMARK = Benchmark(
+    kind=Comparison,
+    data="generators.json",
+    document=REPORT,
+    chart="generators.png",
+    measure=_measure,
+    sections=lambda results: {report.GENERATORS_MARK: report.comparison(results)},
+    draw=charts.generators,
+)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What is asked and answered: the seed's weighted mix, and one fixed answer to each request.
+"""The original test's weighted mix of requests, and one fixed response to each.
 
-The answers hold for one device, `DEVICE_ID`, which every generator uses: the echo of a PUT is
-right although the server remembers nothing.
+All responses are about one device, `DEVICE_ID`, which every generator uses: so the echo of a PUT
+is valid although the server stores nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALARM_FIELD = "alarm_switch"
 CAMPUS = "http://campus.example"
 
 SEARCHES, BROWSES, WRITES_OF_A_KIND, LISTS = 3, 3, 1, 1
-"""Tasks of ten, the seed, 2020-09-20."""
+"""Weights of the original test of 2020-09-20; their sum is 10."""
 LAST_PAGE = 10
 LIST_REQUESTS = 5
 
@@ -52,7 +52,7 @@ def notice(number: int, date: str | None) -> dict[str, object]:
 
 
 def page() -> dict[str, object]:
-    """Return the page of ten notices that answers every search and every page, about 2.8 KB."""
+    """Return the ten notices of every search and every page, about 2.8 KB."""
     dates = [f"2026-03-{28 - number:02}" for number in range(contract.PAGE_SIZE - 1)]
     return {
         "count": 412,
@@ -74,7 +74,7 @@ def boards() -> list[dict[str, str]]:
 
 
 def device(alarm: bool = True) -> dict[str, object]:
-    """Return the device as it is after every PUT; only the alarm has two answers."""
+    """Return the device after a PUT; only the alarm has two values."""
     return {
         "id": DEVICE_ID,
         "id_method": "InstanceId",
@@ -85,7 +85,7 @@ def device(alarm: bool = True) -> dict[str, object]:
 
 
 def new_device() -> dict[str, object]:
-    """Return the device as it is after its POST."""
+    """Return the device after its POST."""
     blank = {"keywords": "", "subscriptions": "", ALARM_FIELD: False}
     return {**device(), **blank}
 
@@ -96,21 +96,21 @@ def encoded(answer: object) -> bytes:
 
 
 def alarm_off_lengths() -> set[int]:
-    """Return how long the body of "switch the alarm off" can be: compact, or with spaces.
+    """Return the possible lengths of the body of "switch the alarm off": compact, or with spaces.
 
-    Its length is what the server tells it by; no other body of the mix is as long.
+    nginx recognises this request by its length; no other body of the mix is as long.
     """
     body = {"id": DEVICE_ID, ALARM_FIELD: False}
     return {len(encoded(body)), len(json.dumps(body))}
 
 
 def search() -> Request:
-    """Ask for the notices that hold the search word."""
+    """Return the search of the mix."""
     return contract.search(BOARDS, WORDS)
 
 
 def writes() -> Iterator[Request]:
-    """Yield each kind of PUT, the alarm on and off."""
+    """Yield each kind of PUT, with the alarm on and off."""
     yield contract.subscribe(DEVICE_ID, BOARDS)
     yield contract.set_keywords(DEVICE_ID, KEYWORDS)
     yield contract.switch_alarm(DEVICE_ID, ALARM_FIELD, True)
@@ -118,7 +118,7 @@ def writes() -> Iterator[Request]:
 
 
 def every_kind() -> list[tuple[Request, bytes]]:
-    """Return one request of every kind in the mix with its fixed answer."""
+    """Return one request of every kind in the mix with its fixed response."""
     alarm_off = contract.switch_alarm(DEVICE_ID, ALARM_FIELD, False).body
     return [
         (contract.register(DEVICE_ID), encoded(new_device())),
@@ -130,9 +130,9 @@ def every_kind() -> list[tuple[Request, bytes]]:
 
 
 def cycle(seed: int = 1) -> list[Request]:
-    """Return the requests of twenty tasks in the seed's weights, tasks in a shuffled order.
+    """Return the 82 requests of twenty tasks in the mix's weights, in shuffled order.
 
-    Twenty, so that both alarms are among them: 82 requests.
+    Ten tasks would hold only one of the two alarm requests.
     """
     subscribe, keywords, alarm_on, alarm_off = writes()
     pages = [contract.browse(BOARDS, number) for number in range(1, LAST_PAGE + 1)]
@@ -148,7 +148,7 @@ def cycle(seed: int = 1) -> list[Request]:
 
 
 def rendered(request: Request, host: str) -> bytes:
-    """Return the bytes of a request, for a generator that only sends bytes.
+    """Return the bytes of a request, for wrk.
 
     Args:
         request: one of the mix.
@@ -174,9 +174,9 @@ def _without(answer: dict[str, object], field: str) -> dict[str, object]:
 
 
 def wrong() -> Iterator[tuple[str, Request, int, bytes]]:
-    """Yield answers that break the contract, each in one way: a name, request, status and body.
+    """Yield responses that violate the contract in one way: a name, request, status and body.
 
-    What checks like the suite has to reject every one of them.
+    Checks equal to the suite's reject all of them.
     """
     right = encoded(page())
     eleven = [notice(number, None) for number in range(contract.PAGE_SIZE + 1)]

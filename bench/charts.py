@@ -1,4 +1,4 @@
-"""Results as pictures; the only module that needs matplotlib."""
+"""Charts of the generators and of many users, and the style of all charts of the bench."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bench import report
 from bench.results import OURS, Comparison, Step, UserSteps
+from harness.formatting import count, rounded
 
 DPI = 120
 OWN, OTHER, TEXT = "#1f6f8b", "#b8c4cc", "#333333"
-CLIENT_COLOURS = {"session": OWN, "fasthttp": "#e0a030", "requests": "#a05050"}
+CLIENT_COLOURS = {"session": OWN, "requests": "#a05050", "FastHttpUser": "#e0a030"}
 STYLE = {
     "font.size": 9.5,
     "text.color": TEXT,
@@ -24,9 +24,18 @@ STYLE = {
     "axes.labelcolor": TEXT,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "legend.frameon": False,
     "xtick.color": TEXT,
     "ytick.color": TEXT,
 }
+
+
+def save(figure: Figure, note: str, path: Path) -> None:
+    """Write a figure as PNG, with a note below it."""
+    figure.supxlabel(note, fontsize=8.5, color=TEXT)
+    figure.savefig(path, dpi=DPI)
 
 
 def generators(results: Comparison, path: Path) -> None:
@@ -38,16 +47,15 @@ def generators(results: Comparison, path: Path) -> None:
     with rc_context(STYLE):
         figure = Figure(figsize=(10, 0.42 * len(rows) + 1.5), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
-        _bars(left, rates, colours, "{:,.0f}")
-        _bars(right, costs, colours, "{:,.1f}")
+        _bars(left, rates, colours)
+        _bars(right, costs, colours)
         left.set_yticks(range(len(rows)), [report.marked(row) for row in rows])
-        left.set_title("requests per second, more is better", loc="left", fontsize=10)
-        right.set_title("CPU-µs per request, less is better", loc="left", fontsize=10)
-        figure.supxlabel(f"{report.chart_caption(results)}.", fontsize=8.5, color=TEXT)
-        figure.savefig(path, dpi=DPI)
+        left.set_title("requests per second, more is better")
+        right.set_title("CPU-µs per request, less is better")
+        save(figure, f"{report.chart_caption(results)}.", path)
 
 
-def _bars(axes: Any, series: Sequence[Sequence[float]], colours: list[str], form: str) -> None:
+def _bars(axes: Any, series: Sequence[Sequence[float]], colours: list[str]) -> None:
     highest = max((max(values) for values in series if values), default=1.0)
     for position, (values, colour) in enumerate(zip(series, colours, strict=True)):
         if not values:
@@ -56,8 +64,7 @@ def _bars(axes: Any, series: Sequence[Sequence[float]], colours: list[str], form
         middle = median(values)
         axes.barh(position, middle, color=colour, height=0.62)
         axes.hlines(position, min(values), max(values), color=TEXT, linewidth=1.2)
-        shown = form.format(middle)
-        axes.text(max(values) + highest * 0.015, position, shown, va="center")
+        axes.text(max(values) + highest * 0.015, position, rounded(middle), va="center")
     axes.set_xlim(0, highest * 1.18)
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
@@ -65,55 +72,37 @@ def _bars(axes: Any, series: Sequence[Sequence[float]], colours: list[str], form
 
 
 def users(results: UserSteps, path: Path) -> None:
-    """Draw memory, CPU and lag by the number of users, a line a client."""
-    panels: tuple[tuple[str, Callable[[Step], float], float | None, bool], ...] = (
-        ("memory, MB", lambda step: step.rss_kb / 1024, None, False),
-        ("CPU, % of one core", lambda step: step.cpu_percent, None, False),
-        ("event-loop lag, p99, ms", lambda step: step.lag_p99_ms, report.LAG_GOAL_MS, True),
-    )
+    """Draw memory, CPU and lag by the number of users, a line for each client."""
     with rc_context(STYLE):
         figure = Figure(figsize=(11, 3.6), layout="constrained")
-        every_axes = figure.subplots(1, 3)
-        for axes, (title, value, goal, is_log) in zip(every_axes, panels, strict=True):
-            for client in results.clients:
-                steps = client.steps
-                colour = CLIENT_COLOURS.get(client.name, OTHER)
-                axes.plot(
-                    [step.users for step in steps], [value(step) for step in steps], color=colour
-                )
-                for step in steps:  # hollow: the generator could do no more
-                    fill = "white" if step.saturated else colour
-                    axes.plot(
-                        step.users,
-                        value(step),
-                        marker="o",
-                        markersize=6,
-                        color=colour,
-                        markerfacecolor=fill,
-                    )
-            if is_log:
-                axes.set_yscale("log")
-                axes.yaxis.set_major_formatter("{x:g}")
-            else:
-                axes.set_ylim(bottom=0)
-            if goal is not None:
-                axes.axhline(goal, color=TEXT, linewidth=0.8, linestyle=":")
-            axes.set_title(title, loc="left", fontsize=10)
-            ticks = sorted({step.users for client in results.clients for step in client.steps})
-            axes.set_xticks(ticks, [f"{number:,}" for number in ticks])
-            axes.set_xlabel("users")
-        _name_lines(every_axes[0], results)
-        figure.supxlabel(
-            "A hollow point: the process was saturated. Dotted line: the goal.",
-            fontsize=8.5,
-            color=TEXT,
-        )
-        figure.savefig(path, dpi=DPI)
+        memory, cpu, lag = figure.subplots(1, 3)
+        _lines(memory, results, "memory, MB", lambda step: step.rss_kb / 1024)
+        _lines(cpu, results, "CPU, % of one core", lambda step: step.core_share * 100)
+        _lines(lag, results, "event-loop lag, p99, ms", lambda step: step.lag_p99_ms)
+        for axes in (memory, cpu):
+            axes.set_ylim(bottom=0)
+        lag.set_yscale("log")
+        lag.yaxis.set_major_formatter("{x:g}")
+        lag.axhline(report.LAG_GOAL_MS, color=TEXT, linewidth=0.8, linestyle=":")
+        memory.legend(loc="upper left")
+        save(figure, "Hollow point: the process was saturated. Dotted line: the goal.", path)
 
 
-def _name_lines(axes: Any, results: UserSteps) -> None:
-    handles = [
-        Line2D([], [], color=CLIENT_COLOURS.get(client.name, OTHER), label=client.name)
-        for client in results.clients
-    ]
-    axes.legend(handles=handles, frameon=False, loc="upper left")
+def _lines(axes: Any, results: UserSteps, title: str, value: Callable[[Step], float]) -> None:
+    for client in results.clients:
+        colour = CLIENT_COLOURS.get(client.name, OTHER)
+        places = [step.users for step in client.steps]
+        axes.plot(places, [value(step) for step in client.steps], color=colour, label=client.name)
+        for step in client.steps:
+            axes.plot(
+                step.users,
+                value(step),
+                marker="o",
+                markersize=6,
+                color=colour,
+                markerfacecolor="white" if step.saturated else colour,
+            )
+    axes.set_title(title)
+    ticks = sorted({step.users for client in results.clients for step in client.steps})
+    axes.set_xticks(ticks, [count(number) for number in ticks])
+    axes.set_xlabel("users")

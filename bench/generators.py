@@ -1,4 +1,4 @@
-"""The generators side by side: how each is started, and what it says of itself at its end."""
+"""The generators side by side: how each is started, and what it reports at its end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import BENCH_DIR, BenchError, answers, process
@@ -28,7 +29,7 @@ JUDGE_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One load to be made: where to, how long, and where to leave what is said at the end."""
+    """A load: its target, its length, and a folder for what the generator writes."""
 
     host: str
     seconds: int
@@ -41,21 +42,26 @@ class Job:
 
     @property
     def report(self) -> Path:
-        """Return the file that gets `{"requests": ..., "failures": ...}` or what stands for it."""
+        """Return the file for the generator's report; see `read_report`."""
         return self.folder / "report.json"
 
     @property
     def log(self) -> Path:
-        """Return the file that gets what the generator prints."""
-        return self.folder / "log"
+        """Return the file for what the generator prints."""
+        return self.folder / "log-0"
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a generator says of itself."""
+    """What a generator reports at its end."""
 
     requests: int
     failures: int
+
+
+def read_report(job: Job) -> Reported:
+    """Read a report `{"requests": ..., "failures": ...}`."""
+    return Reported(**json.loads(job.report.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +69,41 @@ class Generator:
     """One row of the table.
 
     Attributes:
-        name: constant key of its results.
-        title: what people read.
-        checked: whether every answer is parsed and checked.
-        program: what has to be installed.
+        name: key in the results.
+        title: for people.
         command: gives its arguments, without the program.
-        reported: reads what it said at its end.
-        goal: ours, every answer checked, shall be this many times faster.
-        exit_codes: with which it may end; a run of this suite that takes a whole core is invalid.
+        program: what has to be installed.
+        reported: reads its report.
+        checked: whether it parses and checks every response.
+        goal: ours, with every response checked, shall be this many times faster.
+        exit_codes: those of a good run; a run of this suite that uses a whole core is invalid.
     """
 
     name: str
     title: str
-    checked: bool
-    program: str
     command: Callable[[Job], list[str]]
-    reported: Callable[[Job], Reported]
+    program: str
+    reported: Callable[[Job], Reported] = read_report
+    checked: bool = False
     goal: float | None = None
     exit_codes: tuple[int, ...] = (0,)
 
 
-def _locust(locustfile: str, user: str) -> Callable[[Job], list[str]]:
-    def command(job: Job) -> list[str]:
-        return [
-            *("-m", "locust", "-f", locustfiles(LOCUSTFILES / locustfile), user),
-            *("--headless", "--only-summary", "--stop-timeout", "5", "--host", job.url),
-            *("--users", str(USERS), "--spawn-rate", str(USERS), "--run-time", str(job.seconds)),
-            *("--json-file", str(job.report.with_suffix(""))),
-        ]
+def locust(locustfile: str, user: str) -> list[str]:
+    """Return the command that runs a user class of a file in `bench/locustfiles`."""
+    return [PYTHON, "-m", "locust", "-f", locustfiles(LOCUSTFILES / locustfile), user]
 
-    return command
+
+def headless(host: str, users: int, spawn_rate: int, run_time_s: int) -> list[str]:
+    """Return the options of a headless run against a base URL."""
+    options = ["--headless", "--only-summary", "--host", host, "--run-time", str(run_time_s)]
+    return [*options, "--users", str(users), "--spawn-rate", str(spawn_rate)]
+
+
+def _locust(locustfile: str, user: str, job: Job) -> list[str]:
+    _, *arguments = locust(locustfile, user)
+    arguments += headless(job.url, USERS, USERS, job.seconds)
+    return [*arguments, "--stop-timeout", "5", "--json-file", str(job.report.with_suffix(""))]
 
 
 def _locust_reported(job: Job) -> Reported:
@@ -102,11 +113,29 @@ def _locust_reported(job: Job) -> Reported:
     )
 
 
+def _original(name: str, title: str, user: str, goal: float) -> Generator:
+    command = partial(_locust, "original.py", user)
+    return Generator(name, title, command, PYTHON, _locust_reported, goal=goal)
+
+
+def _ours(
+    name: str, title: str, user: str, checked: bool = True, goal: float | None = None
+) -> Generator:
+    command = partial(_locust, "ours.py", user)
+    return Generator(
+        name, title, command, PYTHON, _locust_reported, checked, goal, exit_codes=(0, INVALID)
+    )
+
+
 def _k6(job: Job) -> list[str]:
     mix = {
         "weights": {
-            **{"search": answers.SEARCHES, "browse": answers.BROWSES, "list": answers.LISTS},
-            **dict.fromkeys(("subscribe", "keywords", "alarm"), answers.WRITES_OF_A_KIND),
+            "search": answers.SEARCHES,
+            "browse": answers.BROWSES,
+            "list": answers.LISTS,
+            "subscribe": answers.WRITES_OF_A_KIND,
+            "keywords": answers.WRITES_OF_A_KIND,
+            "alarm": answers.WRITES_OF_A_KIND,
         },
         "search": job.url + answers.search().target,
         "pages": [
@@ -121,12 +150,10 @@ def _k6(job: Job) -> list[str]:
         "subscriptions": "+".join(answers.BOARDS),
         "keywords": "+".join(answers.KEYWORDS),
     }
-    return [
-        *("run", "--quiet", "--no-usage-report", "--no-color"),
-        *("--vus", str(USERS), "--duration", f"{job.seconds}s"),
-        *("-e", f"MIX={json.dumps(mix)}", "-e", f"REPORT={job.report}"),
-        str(SCRIPTS / "mix.js"),
-    ]
+    command = ["run", "--quiet", "--no-usage-report", "--no-color"]
+    command += ["--vus", str(USERS), "--duration", f"{job.seconds}s"]
+    command += ["-e", f"MIX={json.dumps(mix)}", "-e", f"REPORT={job.report}"]
+    return [*command, str(SCRIPTS / "mix.js")]
 
 
 def _k6_checked(job: Job) -> list[str]:
@@ -138,19 +165,12 @@ def _wrk(job: Job) -> list[str]:
     requests = job.folder / "requests.lua"
     literals = (_lua(answers.rendered(request, job.host)) for request in answers.cycle())
     requests.write_text(f"return {{{', '.join(literals)}}}\n", encoding="ascii")
-    return [
-        *("--threads", "1", "--connections", str(USERS), "--duration", f"{job.seconds}s"),
-        *("--script", str(SCRIPTS / "mix.lua"), job.url, "--", str(requests)),
-    ]
+    command = ["--threads", "1", "--connections", str(USERS), "--duration", f"{job.seconds}s"]
+    return [*command, "--script", str(SCRIPTS / "mix.lua"), job.url, "--", str(requests)]
 
 
 def _lua(text: bytes) -> str:
     return '"' + "".join(f"\\{byte:03}" for byte in text) + '"'
-
-
-def read_report(job: Job) -> Reported:
-    """Read a report that is in our own words."""
-    return Reported(**json.loads(job.report.read_text(encoding="utf-8")))
 
 
 def _hey(job: Job) -> list[str]:
@@ -168,115 +188,34 @@ def _hey_reported(job: Job) -> Reported:
 
 
 GENERATORS = (
-    Generator(
-        name="seed",
-        title="seed's way: HttpUser (requests)",
-        checked=False,
-        program=PYTHON,
-        command=_locust("seed.py", "SeedUser"),
-        reported=_locust_reported,
-        goal=15.0,
-    ),
-    Generator(
-        name="seed_fast",
-        title="the same on FastHttpUser",
-        checked=False,
-        program=PYTHON,
-        command=_locust("seed.py", "SeedFastUser"),
-        reported=_locust_reported,
-        goal=3.0,
-    ),
-    Generator(
-        name=OURS,
-        title="ours, every answer checked",
-        checked=True,
-        program=PYTHON,
-        command=_locust("ours.py", "CheckedUser"),
-        reported=_locust_reported,
-        exit_codes=(0, INVALID),
-    ),
-    Generator(
-        name="ours_anew",
-        title="ours, checked, no two answers alike",
-        checked=True,
-        program=PYTHON,
-        command=_locust("ours.py", "AnewUser"),
-        reported=_locust_reported,
-        exit_codes=(0, INVALID),
-    ),
-    Generator(
-        name="ours_unchecked",
-        title="ours, unchecked",
-        checked=False,
-        program=PYTHON,
-        command=_locust("ours.py", "UncheckedUser"),
-        reported=_locust_reported,
-        exit_codes=(0, INVALID),
-    ),
-    Generator(
-        name="ours_unrecorded",
-        title="ours, checked, counted by locust alone",
-        checked=True,
-        program=PYTHON,
-        command=_locust("ours.py", "UnrecordedUser"),
-        reported=_locust_reported,
-        goal=0.9,
-        exit_codes=(0, INVALID),
-    ),
-    Generator(
-        name="k6",
-        title="k6, unchecked",
-        checked=False,
-        program="k6",
-        command=_k6,
-        reported=read_report,
-        goal=1.7,
-    ),
-    Generator(
-        name="k6_checked",
-        title="k6, the same checks",
-        checked=True,
-        program="k6",
-        command=_k6_checked,
-        reported=read_report,
-        goal=4.0,
-    ),
-    Generator(
-        name="wrk",
-        title="wrk, rendered requests: the limit",
-        checked=False,
-        program="wrk",
-        command=_wrk,
-        reported=read_report,
-        goal=0.45,
-    ),
-    Generator(
-        name="hey",
-        title="hey, one fixed GET",
-        checked=False,
-        program="hey",
-        command=_hey,
-        reported=_hey_reported,
-        goal=1.0,
-    ),
+    _original("original", "original test: HttpUser (requests)", "OriginalUser", goal=15.0),
+    _original("original_fast", "the same on FastHttpUser", "OriginalFastUser", goal=3.0),
+    _ours(OURS, "ours, every response checked", "CheckedUser"),
+    _ours("ours_anew", "ours, checked, no two responses alike", "AnewUser"),
+    _ours("ours_unchecked", "ours, unchecked", "UncheckedUser", checked=False),
+    _ours("ours_unrecorded", "ours, checked, counted by locust alone", "UnrecordedUser", goal=0.9),
+    Generator("k6", "k6, unchecked", _k6, "k6", goal=1.7),
+    Generator("k6_checked", "k6, the same checks", _k6_checked, "k6", checked=True, goal=4.0),
+    Generator("wrk", "wrk, rendered requests: the limit", _wrk, "wrk", goal=0.45),
+    Generator("hey", "hey, one fixed GET", _hey, "hey", _hey_reported, goal=1.0),
 )
 
 
 def own_variables(job: Job) -> dict[str, str]:
-    """Return the variables that every generator gets."""
+    """Return the environment of a generator."""
     return process.environment(
         RESULTS_DIR=str(job.folder / "results"), REPORT=str(job.report), DRAW_REPORT="0"
     )
 
 
 def prove_k6_checks(folder: Path) -> int:
-    """Let k6's checks judge what `harness.contract` judges; return the number of answers.
+    """Compare k6's checks with `harness.contract`; return the number of responses judged.
 
     Args:
         folder: an empty one.
 
     Raises:
-        BenchError: they differ, so a comparison of "checked" with "checked" would be none.
+        BenchError: they differ, so the two "checked" rows cannot be compared.
     """
     cases = [("a right answer", *case) for case in _right_answers()] + list(answers.wrong())
     program = find_program("k6")

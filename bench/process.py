@@ -1,14 +1,22 @@
-"""Programs on one core each: found, pinned, and asked how much of it they took."""
+"""Programs as child processes: pinned to a core, awaited, and what they may open."""
 
 from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Self
 
+from bench import BenchError
 from harness import ConfigurationError
+from harness.processes import STOP_TIMEOUT_S, last_words, start_process, stop_processes
 from harness.settings import NAMES, PROJECT_DIR
+
+POLL_S = 0.02
 
 
 def two_cores() -> tuple[int, int]:
@@ -25,13 +33,86 @@ def two_cores() -> tuple[int, int]:
 
 @contextmanager
 def pinned(core: int) -> Iterator[None]:
-    """Pin what is started inside, and all that it starts, to one core."""
+    """Pin processes that are started inside, and their children, to one core."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})  # a child takes over its parent's
+    os.sched_setaffinity(0, {core})  # a child inherits it
     try:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+class Processes:
+    """Programs that belong together; a context manager that stops them.
+
+    Attributes:
+        folder: for what they write.
+        running: in the order of their start.
+    """
+
+    def __init__(self, name: str, folder: Path, stop_timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Prepare them; errors begin with `name`."""
+        self.folder = folder
+        self.running: list[subprocess.Popen[bytes]] = []
+        self._name = name
+        self._stop_timeout_s = stop_timeout_s
+
+    def __enter__(self) -> Self:
+        """Return them; nothing is started yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop those that still run."""
+        stop_processes(self.running, self._stop_timeout_s)
+
+    def start(
+        self, command: Sequence[str], core: int | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program, pinned to a core if one is given."""
+        log = self.log(len(self.running))
+        with nullcontext() if core is None else pinned(core):
+            self.running.append(start_process(command, log=log, env=env, cwd=self.folder))
+        return self.running[-1]
+
+    def log(self, number: int = 0) -> Path:
+        """Return the file for what a program prints."""
+        return self.folder / f"log-{number}"
+
+    def wait_until(self, is_done: Callable[[], bool], otherwise: str, timeout_s: float) -> None:
+        """Poll until `is_done()`.
+
+        Raises:
+            BenchError: a process ended or time ran out before.
+        """
+        latest = time.monotonic() + timeout_s
+        while not is_done():
+            if time.monotonic() > latest or self._ended():
+                raise self.error(otherwise)
+            time.sleep(POLL_S)
+
+    def wait_for_end(self, timeout_s: float) -> None:
+        """Wait until all have ended.
+
+        Raises:
+            BenchError: one still runs then.
+        """
+        latest = time.monotonic() + timeout_s
+        try:
+            for each in self.running:
+                each.wait(max(0.0, latest - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise self.error("does not end") from None
+
+    def error(self, what: str) -> BenchError:
+        """Return an error with the last line of a process that ended, or of the first."""
+        ended = self._ended()
+        if ended:
+            what += f": ended with code {self.running[ended[-1]].returncode}"
+        words = last_words(self.log((ended or [0])[-1]))
+        return BenchError(f"{self._name}: {what}: {words}")
+
+    def _ended(self) -> list[int]:
+        return [n for n, each in enumerate(self.running) if each.poll() is not None]
 
 
 def allow_open_files(needed: int) -> None:

@@ -1,4 +1,4 @@
-"""nginx with fixed answers, as a rule by one worker, and its own counter of what it was asked."""
+"""nginx with fixed responses, and its own counter of requests."""
 
 from __future__ import annotations
 
@@ -6,38 +6,28 @@ import contextlib
 import http.client
 import re
 import resource
-import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
-from bench import process
+from bench import BenchError
 from bench.answers import DEVICE_ID, alarm_off_lengths, boards, device, encoded, new_device, page
+from bench.process import Processes
 from harness import ConfigurationError, contract
 from harness.contract import Request
-from harness.processes import (
-    cpu_s,
-    find_program,
-    free_port,
-    last_words,
-    start_process,
-    stop_process,
-)
+from harness.processes import cpu_s, find_program, free_port
 
 MOST_CONNECTIONS = 16_384
 START_TIMEOUT_S = 10.0
 COUNTER_TIMEOUT_S = 30.0
-POLL_S = 0.02
 ID_ARGUMENT = "id"
 
 
-class Nginx:
-    """A context manager; starts nginx in `folder` on two free loopback ports.
+class Nginx(Processes):
+    """nginx on two free loopback ports; a context manager.
 
     Attributes:
-        host: `name:port` of the answers.
-        url: the same as a base URL.
+        host: `name:port` of the API.
+        url: its base URL.
     """
 
     def __init__(
@@ -45,7 +35,6 @@ class Nginx:
         folder: Path,
         core: int | None = None,
         numbered: Sequence[tuple[int, bytes]] = (),
-        connections: int = MOST_CONNECTIONS,
         workers: int = 1,
         addresses: int = 1,
     ) -> None:
@@ -54,70 +43,59 @@ class Nginx:
         Args:
             folder: an empty one, for its files.
             core: the one that it is pinned to.
-            numbered: more answers, status and body, for `/0`, `/1`, ...
-            connections: how many at once to a worker, as far as so many files may be open.
-            workers: its processes.
-            addresses: of loopback that it listens on, 127.0.0.1 and those after it.
+            numbered: more responses, status and body, for `/0`, `/1`, ...
+            workers: how many processes.
+            addresses: how many loopback addresses it listens on, from 127.0.0.1 on.
 
         Raises:
             ConfigurationError: it is not installed.
         """
+        super().__init__("nginx", folder)
         program = find_program("nginx")
         if program is None:
             raise ConfigurationError("nginx is missing; install it: apt-get install nginx-light")
         self._program = program
-        self._folder = folder
         self._core = core
         self._numbered = numbered
-        self._connections = connections
         self._workers = workers
         self._addresses = addresses
         self._port, self._counter_port = free_port(), free_port()
         self.host = f"127.0.0.1:{self._port}"
         self.url = self.url_of(0)
-        self._process: subprocess.Popen[bytes] | None = None
         self._own_requests = 0
 
     def __enter__(self) -> Nginx:
-        """Start it and wait until it answers.
+        """Start it and wait until it responds.
 
         Raises:
             ConfigurationError: it did not start; says why.
         """
-        path, log = self._folder / "nginx.conf", self._folder / "nginx.log"
+        path = self.folder / "nginx.conf"
         path.write_text(self._configuration(), encoding="utf-8")
-        command = [self._program, "-c", str(path), "-p", str(self._folder), "-e", "stderr"]
-        with contextlib.nullcontext() if self._core is None else process.pinned(self._core):
-            self._process = start_process(command, log=log)
-        latest = time.monotonic() + START_TIMEOUT_S
-        try:
-            while True:
-                with contextlib.suppress(ConnectionRefusedError):
-                    self.requests()
-                    return self
-                if self._process.poll() is not None or time.monotonic() > latest:
-                    raise ConfigurationError(f"nginx did not start: {last_words(log)}")
-                time.sleep(POLL_S)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+        command = [self._program, "-c", str(path), "-p", str(self.folder), "-e", "stderr"]
+        with contextlib.ExitStack() as stack:
+            stack.push(self)
+            self.start(command, self._core)
+            try:
+                self.wait_until(self._responds, "does not start", START_TIMEOUT_S)
+            except BenchError as error:
+                raise ConfigurationError(str(error)) from None
+            stack.pop_all()
+        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop it with its worker."""
-        if self._process is not None:
-            stop_process(self._process)
+    def _responds(self) -> bool:
+        try:
+            self.requests()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def url_of(self, number: int) -> str:
-        """Return the base URL at one of its addresses; any number has one."""
+        """Return the base URL at one of its addresses, chosen by any number."""
         return f"http://127.0.0.{1 + number % self._addresses}:{self._port}"
 
     def requests(self) -> int:
-        """Return how many requests it saw, those to its counter excluded."""
+        """Return how many requests it saw, without those to its counter."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self._counter_port, timeout=COUNTER_TIMEOUT_S
         )
@@ -126,21 +104,20 @@ class Nginx:
             status = connection.getresponse().read().decode()
         finally:
             connection.close()
-        self._own_requests += 1  # nginx counts a request before it answers it: this one too
+        self._own_requests += 1  # nginx counts a request before it responds: this one too
         counted = re.search(r"^ \d+ \d+ (\d+)", status, re.MULTILINE)
         assert counted is not None, status
         return int(counted[1]) - self._own_requests
 
     def cpu_s(self) -> float:
-        """Return the CPU time that it took so far, in seconds."""
-        assert self._process is not None
-        return cpu_s(self._process.pid)
+        """Return its CPU time so far, in seconds."""
+        return cpu_s(self.running[0].pid)
 
     def _configuration(self) -> str:
-        open_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * self._connections)
-        connections = min(self._connections, open_files - 32)
+        open_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * MOST_CONNECTIONS)
+        connections = min(MOST_CONNECTIONS, open_files - 32)
         temporary = "\n".join(
-            f"    {kind}_temp_path {self._folder};"
+            f"    {kind}_temp_path {self.folder};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         alarm_off = "\n".join(
@@ -161,7 +138,7 @@ class Nginx:
 daemon off;
 worker_processes {self._workers};
 worker_rlimit_nofile {open_files};
-pid {self._folder}/nginx.pid;
+pid {self.folder}/nginx.pid;
 error_log stderr;
 events {{ worker_connections {connections}; }}
 http {{
@@ -197,8 +174,8 @@ http {{
 """
 
 
-def asking_for_its_id(request: Request, device_id: str) -> Request:
-    """Return a registration whose answer has its id: nginx sees the query, and not the body."""
+def with_id_in_query(request: Request, device_id: str) -> Request:
+    """Return a registration whose response echoes its id: nginx reads the query, not the body."""
     request.target += f"?{ID_ARGUMENT}={device_id}"
     return request
 
@@ -208,6 +185,6 @@ def _text(answer: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a body as nginx's configuration takes it in single quotes, below 4 KB."""
+    """Return a body, below 4 KB, as it stands in single quotes in nginx's configuration."""
     assert not set(text) & set("'$\\"), text
     return text

@@ -1,7 +1,4 @@
-"""`python -m bench.users`: what thousands of users cost one process, by client.
-
-Exit codes as `python -m bench`.
-"""
+"""`python -m bench.users`: what thousands of users cost one process, by client."""
 
 from __future__ import annotations
 
@@ -9,22 +6,22 @@ import argparse
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import psutil
 
-from bench import BENCH_DIR, REPORT, BenchError, machine, process, report
-from bench.__main__ import add_common_options, destination, positive, run
-from bench.generators import LOCUSTFILES, Reported
+from bench import REPORT, BenchError, charts, machine, process, report
+from bench.command import Benchmark, base_parser, positive, run
+from bench.generators import Reported, headless, locust
 from bench.measure import check_seen
-from bench.results import Client, Step, UserSteps, percentile, read, write
+from bench.results import Client, Step, UserSteps
 from bench.server import Nginx
-from harness.processes import cpu_s, last_words, locustfiles, start_process, stop_process
-from harness.settings import HTTP_CLIENTS
+from harness.formatting import count, rounded, time_ms
+from harness.histograms import nearest_rank
+from harness.processes import cpu_s
 
 USERS = (1_000, 5_000, 10_000)
 DRY_USERS = (100, 200)
@@ -33,13 +30,15 @@ SETTLE_S = 5.0
 SPAWN_TIMEOUT_S = 120.0
 REPORT_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
-POLL_S = 0.05
 OTHER_FILES = 100
-JSON = "users.json"
+
+PEER = "FastHttpUser"
+CLIENTS = ("session", "requests", PEER)
+"""The suite with each HTTP_CLIENT, and the original test on plain Locust's fast client."""
 
 
 class LoopReport(msgspec.Struct, frozen=True):
-    """What `locustfiles/thinking.py` writes at the end."""
+    """What `locustfiles/watch.py` writes at the end."""
 
     requests: int
     failures: int
@@ -50,99 +49,71 @@ class LoopReport(msgspec.Struct, frozen=True):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, or draw again; return the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _redraw() if options.redraw else _measure(options))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.users", description=__doc__)
+    """Measure or redraw; return the exit code."""
+    parser = base_parser("bench.users", __doc__ or "", seconds=20)
     parser.add_argument(
-        "--users", type=positive, nargs="+", default=USERS, help="steps (1000 5000 10000)"
+        "--users", type=positive, nargs="+", default=USERS, help="(1000 5000 10000)"
     )
-    add_common_options(parser, seconds=20)
-    return parser
+    return run(BENCHMARK, parser.parse_args(arguments))
 
 
-def _measure(options: argparse.Namespace) -> None:
+def _measure(options: argparse.Namespace, scratch: Path) -> UserSteps:
     seconds = 2 if options.dry else options.seconds
     numbers = sorted(set(DRY_USERS if options.dry else options.users))
     process.allow_open_files(max(numbers) + OTHER_FILES)
     generator_core, server_core = process.two_cores()
     clients = []
-    with tempfile.TemporaryDirectory(prefix="notice-load-bench-") as scratch:
-        folder = Path(scratch)
-        with Nginx(folder, server_core) as server:
-            for name in HTTP_CLIENTS:
-                steps = []
-                for users in numbers:
-                    own = folder / f"{name}-{users}"
-                    own.mkdir()
-                    step = measure(name, users, server, generator_core, seconds, own)
-                    steps.append(step)
-                    print(_line(name, step), flush=True)
-                clients.append(Client(name=name, steps=steps))
-    results = UserSteps(
-        conditions=machine.conditions(("nginx",)),
-        seconds=seconds,
-        spawn_rate_per_s=SPAWN_RATE_PER_S,
-        clients=clients,
-    )
-    target = destination(options.dry)
-    write(target / JSON, results)
-    _draw(results, target)
+    with Nginx(scratch, server_core) as server:
+        for name in CLIENTS:
+            steps = []
+            for users in numbers:
+                own = scratch / f"{name}-{users}"
+                own.mkdir()
+                step = measure(name, users, server, generator_core, seconds, own)
+                steps.append(step)
+                print(_line(name, step), flush=True)
+            clients.append(Client(name, steps))
+    return UserSteps(machine.conditions(("nginx",)), seconds, SPAWN_RATE_PER_S, clients)
 
 
 def measure(client: str, users: int, server: Nginx, core: int, seconds: int, folder: Path) -> Step:
-    """Let one process of its own carry some users, and look at it when they are all there.
+    """Start users in a process on one core, and measure it once they all run.
 
-    Args:
-        client: HTTP_CLIENT.
-        users: how many.
-        server: a running one.
-        core: the one that the process is pinned to.
-        seconds: length of the measured phase.
-        folder: an empty one, for what the process writes.
+    `client` is one of `CLIENTS`, `folder` an empty one.
 
     Raises:
         BenchError: it ended early, or reports more requests than the server saw.
     """
     name = f"{client} with {users} users"
-    spawned, loop_report, log = folder / "spawned", folder / "loop.json", folder / "log"
+    spawned, loop_report = folder / "spawned", folder / "loop.json"
     seen_before = server.requests()
-    load = _started(client, users, server, core, seconds, folder)
-    try:
-
-        def wait_for(true: Callable[[], object], what: str, timeout_s: float) -> None:
-            latest = time.monotonic() + timeout_s
-            while not true():
-                if load.poll() is not None or time.monotonic() > latest:
-                    raise BenchError(f"{name}: {what}: {last_words(log)}")
-                time.sleep(POLL_S)
-
-        wait_for(lambda: server.requests() > seen_before + 1, "sends nothing", SPAWN_TIMEOUT_S)
+    with process.Processes(name, folder, STOP_TIMEOUT_S) as processes:
+        load = _started(processes, client, users, server.url, core, seconds)
+        processes.wait_until(
+            lambda: server.requests() > seen_before + 1, "sends nothing", SPAWN_TIMEOUT_S
+        )
         first_s = time.monotonic()
-        wait_for(spawned.exists, "does not spawn its users", SPAWN_TIMEOUT_S)
+        processes.wait_until(spawned.exists, "lacks users", SPAWN_TIMEOUT_S)
         spawned_s = time.monotonic() - first_s
         time.sleep(SETTLE_S)
-        load.send_signal(signal.SIGUSR1)
-        begin = time.perf_counter(), server.requests(), cpu_s(load.pid)
-        time.sleep(seconds)
-        end = time.perf_counter(), server.requests(), cpu_s(load.pid)
-        rss_kb = psutil.Process(load.pid).memory_info().rss / 1024
-        load.send_signal(signal.SIGUSR2)
-        wait_for(loop_report.exists, "writes no report", REPORT_TIMEOUT_S)
+        try:
+            load.send_signal(signal.SIGUSR1)
+            begin = time.perf_counter(), server.requests(), cpu_s(load.pid)
+            time.sleep(seconds)
+            end = time.perf_counter(), server.requests(), cpu_s(load.pid)
+            rss_kb = psutil.Process(load.pid).memory_info().rss / 1024
+            load.send_signal(signal.SIGUSR2)
+        except psutil.NoSuchProcess:
+            raise processes.error("ended early") from None
+        processes.wait_until(loop_report.exists, "writes no report", REPORT_TIMEOUT_S)
         seen = server.requests() - seen_before
-    except psutil.NoSuchProcess:
-        raise BenchError(f"{name} ended early: {last_words(log)}") from None
-    finally:
-        stop_process(load, STOP_TIMEOUT_S)
     loop = msgspec.json.decode(loop_report.read_bytes(), type=LoopReport)
-    answered = loop.requests - loop.failures  # a connection that never came about is not seen
+    answered = loop.requests - loop.failures  # the server sees no connection that was never made
     check_seen(name, Reported(answered, loop.failures), seen)
-    if not loop.lags_s:
-        raise BenchError(f"{name}: its event loop stood still for {seconds} s")
-    lags_ms = [lag_s * 1000 for lag_s in loop.lags_s]
+    lags_ms = sorted(lag_s * 1000 for lag_s in loop.lags_s)
+    p50_ms, p99_ms = nearest_rank(lags_ms, 0.50), nearest_rank(lags_ms, 0.99)
+    if p50_ms is None or p99_ms is None:
+        raise BenchError(f"{name}: the event loop was blocked for {seconds} s")
     return Step(
         users=users,
         rss_kb=rss_kb,
@@ -152,54 +123,51 @@ def measure(client: str, users: int, server: Nginx, core: int, seconds: int, fol
         cpu_s=end[2] - begin[2],
         spawned_s=spawned_s,
         ramp_up_stop_ms=max(loop.ramp_up_lags_s) * 1000,
-        lag_p50_ms=percentile(lags_ms, 0.50),
-        lag_p99_ms=percentile(lags_ms, 0.99),
-        lag_max_ms=max(lags_ms),
+        lag_p50_ms=p50_ms,
+        lag_p99_ms=p99_ms,
+        lag_max_ms=lags_ms[-1],
         response_p99_ms=loop.response_p99_ms,
         response_max_ms=loop.response_max_ms,
     )
 
 
 def _started(
-    client: str, users: int, server: Nginx, core: int, seconds: int, folder: Path
+    processes: process.Processes, client: str, users: int, url: str, core: int, seconds: int
 ) -> subprocess.Popen[bytes]:
-    """Start locust; its own time limit is there in case that nobody stops it."""
+    """Start Locust; its run time is a limit in case nobody stops it."""
     limit_s = int(2 * SPAWN_TIMEOUT_S + SETTLE_S + seconds + REPORT_TIMEOUT_S)
-    command = [
-        *(sys.executable, "-m", "locust", "-f", locustfiles(LOCUSTFILES / "thinking.py")),
-        *("ThinkingUser", "--headless", "--only-summary"),
-        *("--host", server.url, "--run-time", str(limit_s)),
-        *("--users", str(users), "--spawn-rate", str(SPAWN_RATE_PER_S)),
-    ]
+    folder = processes.folder
     variables = process.environment(
-        HTTP_CLIENT=client,
         RESULTS_DIR=str(folder / "results"),
         SPAWNED=str(folder / "spawned"),
         LOOP_REPORT=str(folder / "loop.json"),
     )
-    with process.pinned(core):
-        return start_process(command, log=folder / "log", env=variables, cwd=folder)
+    if client == PEER:
+        command = locust("thinking_original.py", "ThinkingOriginalUser")
+    else:
+        command = locust("thinking.py", "ThinkingUser")
+        variables["HTTP_CLIENT"] = client
+    command += headless(url, users, SPAWN_RATE_PER_S, limit_s)
+    return processes.start(command, core, variables)
 
 
 def _line(client: str, step: Step) -> str:
     return (
-        f"{client:<9}{step.users:>7,} users{step.rss_kb / 1024:>7.0f} MB"
-        f"{step.requests_per_s:>9,.0f} requests/s{step.cpu_percent:>5.0f} % of the core"
-        f"   lag p99 {step.lag_p99_ms:.1f} ms, max {step.lag_max_ms:.0f} ms"
+        f"{client:<13}{count(step.users):>7} users{step.rss_kb / 1024:>6.0f} MB"
+        f"{rounded(step.requests_per_s):>8} requests/s{step.core_share * 100:>5.0f} % of the core"
+        f"   lag p99 {time_ms(step.lag_p99_ms)} ms, max {time_ms(step.lag_max_ms)} ms"
     )
 
 
-def _redraw() -> None:
-    _draw(read(BENCH_DIR / JSON, UserSteps), BENCH_DIR)
-
-
-def _draw(results: UserSteps, target: Path) -> None:
-    from bench import charts  # the tests of all else need no matplotlib
-
-    measured = report.users(results)
-    report.update(REPORT, target / REPORT.name, report.USERS_MARK, measured)
-    charts.users(results, target / "users.png")
-    print(f"\n{measured}\n\nwrote {REPORT.name}, {JSON} and users.png in {target}")
+BENCHMARK = Benchmark(
+    kind=UserSteps,
+    data="users.json",
+    document=REPORT,
+    chart="users.png",
+    measure=_measure,
+    sections=lambda results: {report.USERS_MARK: report.users(results)},
+    draw=charts.users,
+)
 
 
 if __name__ == "__main__":

@@ -1,136 +1,95 @@
-"""`python -m bench.distributed`: what workers bring, what their master costs, where one ends.
-
-Exit codes: 0 measured, 1 a result that must not be believed, 2 wrong usage or something is not
-installed, 3 interrupted.
-"""
+"""`python -m bench.distributed`: what workers bring, and what they cost their master."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from bench import BENCH_DIR, process
-from bench.__main__ import add_common_options, destination, positive, run
-from bench.distributed import master_text, measuring, model_text, text
-from bench.distributed.model import can_be_fitted
-from bench.distributed.results import JSON, Scaling
-from bench.report import replaced
-from bench.results import read, write
+from bench.command import Benchmark, base_parser, positive, read, run
+from bench.distributed import chart, measuring, text
+from bench.distributed.results import Scaling
 from bench.server import Nginx
 from harness import ConfigurationError
 from harness.settings import PROJECT_DIR
 
-DOCUMENT = PROJECT_DIR / "docs" / "scaling.md"
-PARTS = ("carried", "master", "pool")
-CARRIED_ROUNDS, MASTER_ROUNDS = 3, 2
+DATA = "scaling.json"
+PARTS = ("throughput", "master", "devices")
+ROUNDS = 3
 SERVER_WORKERS = 2
-"""One process may often not have the files open that 20 000 connections take."""
+"""One nginx process may not be allowed to open a file for each connection."""
 SERVER_ADDRESSES = 8
-"""Linux looks long for a free port once half of those to one address are taken, 14 000."""
+"""Linux is slow to find a free port once half of those to one address are taken, 14 000."""
 OTHER_FILES = 1_000
 REPORT_INTERVAL_S = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, or draw again; return the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _redraw() if options.redraw else _measure(options))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.distributed", description=__doc__)
+    """Measure or redraw; return the exit code."""
+    parser = base_parser("bench.distributed", __doc__ or "", seconds=6)
     parser.add_argument(
-        "--part", choices=PARTS, nargs="+", default=PARTS, help="only these (all three)"
+        "--part", choices=PARTS, nargs="+", default=PARTS, help="measure only these"
     )
+    parser.add_argument("--rounds", type=positive, default=ROUNDS, help=f"({ROUNDS})")
     parser.add_argument(
-        "--rounds", type=positive, help=f"({CARRIED_ROUNDS} and {MASTER_ROUNDS} of the master)"
+        "--workers",
+        type=positive,
+        nargs="+",
+        default=measuring.WORKERS,
+        help="numbers of workers for the part master",
     )
-    add_common_options(parser, seconds=9)
-    return parser
+    return run(BENCHMARK, parser.parse_args(arguments))
 
 
-def _measure(options: argparse.Namespace) -> None:
+def _measure(options: argparse.Namespace, scratch: Path) -> Scaling:
     """Measure the parts asked for; the others stay as they were.
 
-    A window is a multiple of the reports' interval, so that the same number is in each.
+    The length is a multiple of the reports' interval, so that every sample holds equally many.
     """
-    dry = options.dry
     if options.seconds % REPORT_INTERVAL_S:
         raise ConfigurationError(
             f"--seconds {options.seconds}: write a multiple of {REPORT_INTERVAL_S}"
         )
     process.two_cores()
-    target = destination(dry)
-    results = Scaling() if dry or not (BENCH_DIR / JSON).exists() else _known()
-    loads = (
-        (measuring.DRY_CARRIED, measuring.DRY_MASTER, measuring.DRY_POOL)
-        if dry
-        else (measuring.CARRIED, measuring.MASTER, measuring.POOL)
-    )
-    connections = max(load.users for load in (*loads[0], *loads[1]) if not load.replayed)
-    process.allow_open_files(connections // 2 + OTHER_FILES)
-    seconds = REPORT_INTERVAL_S if dry else options.seconds
-    with tempfile.TemporaryDirectory(prefix="notice-load-bench-") as scratch:
-        folder = Path(scratch)
-        (folder / "nginx").mkdir()
-        with Nginx(folder / "nginx", workers=SERVER_WORKERS, addresses=SERVER_ADDRESSES) as server:
-            settle_s = measuring.DRY_SETTLE_S if dry else measuring.SETTLE_S
-            bench = measuring.Bench(server, folder, lambda line: print(line, flush=True), settle_s)
-            if "carried" in options.part:
-                rounds = 1 if dry else options.rounds or CARRIED_ROUNDS
-                results = replace(results, carried=bench.part(loads[0], rounds, seconds))
-                write(target / JSON, results)
-            if "master" in options.part:
-                rounds = 1 if dry else options.rounds or MASTER_ROUNDS
-                results = replace(results, master=bench.part(loads[1], rounds, seconds))
-                write(target / JSON, results)
-            if "pool" in options.part:
-                settle_s = settle_s if dry else measuring.POOL_SETTLE_S
-                results = replace(results, pool=bench.pool(loads[2], settle_s))
-                write(target / JSON, results)
-    _draw(results, target)
+    dry, known = options.dry, BENCH_DIR / DATA
+    keep = set(options.part) < set(PARTS) and known.exists() and not dry
+    results = read(known, Scaling) if keep else Scaling()
+    rounds, seconds = (1, REPORT_INTERVAL_S) if dry else (options.rounds, options.seconds)
+    throughput = measuring.THROUGHPUT[: 2 if dry else None]
+    master = measuring.master_loads(options.workers)[: 2 if dry else None]
+    devices = measuring.DEVICES[: 1 if dry else None]
+    settle_s = measuring.DRY_SETTLE_S if dry else measuring.SETTLE_S
+    devices_settle_s = settle_s if dry else measuring.DEVICES_SETTLE_S
+    connections = max(load.users for load in (*throughput, *master))
+    process.allow_open_files(connections // SERVER_WORKERS + OTHER_FILES)
+    with Nginx(scratch, workers=SERVER_WORKERS, addresses=SERVER_ADDRESSES) as server:
+        bench = measuring.Bench(server, scratch, _report, settle_s)
+        if "throughput" in options.part:
+            results = replace(results, throughput=bench.rounds(throughput, rounds, seconds))
+        if "master" in options.part:
+            results = replace(results, master=bench.rounds(master, rounds, seconds))
+        if "devices" in options.part:
+            results = replace(results, devices=bench.devices(devices, devices_settle_s))
+    return results
 
 
-def _known() -> Scaling:
-    return read(BENCH_DIR / JSON, Scaling)
+def _report(line: str) -> None:
+    print(line, flush=True)
 
 
-def _redraw() -> None:
-    _draw(_known(), BENCH_DIR)
-
-
-def _draw(results: Scaling, target: Path) -> None:
-    from bench.distributed import chart  # the tests of all else need no matplotlib
-
-    document = (DOCUMENT if target == BENCH_DIR else target / DOCUMENT.name).resolve()
-    report_text = DOCUMENT.read_text(encoding="utf-8")
-    for mark, measured in sections(results).items():
-        report_text = replaced(report_text, mark, measured)
-        print(f"\n{measured}")
-    document.write_text(report_text, encoding="utf-8")
-    chart.draw(results, document.with_suffix(".png"))
-    print(f"\nwrote {document.name} and {document.stem}.png in {document.parent}")
-
-
-def sections(results: Scaling) -> dict[str, str]:
-    """Return the measured parts of the document by their marks."""
-    found = {}
-    if results.carried is not None:
-        found["carried"] = text.carried(results.carried)
-    if results.master is not None:
-        found["master"] = master_text.master(results.master)
-    if results.master is not None and can_be_fitted(results.master.to_fit()):
-        found["headline"] = model_text.headline(results)
-        found["model"] = model_text.model(results)
-        found["limits"] = model_text.limits(results)
-    if results.pool is not None:
-        found["pool"] = text.pool(results.pool)
-    return found
+BENCHMARK = Benchmark(
+    kind=Scaling,
+    data=DATA,
+    document=PROJECT_DIR / "docs" / "scaling.md",
+    chart="scaling.png",
+    measure=_measure,
+    sections=text.sections,
+    draw=chart.draw,
+)
 
 
 if __name__ == "__main__":

@@ -1,151 +1,98 @@
-"""`docs/scaling.png`: what workers bring, and what their master costs."""
+"""`docs/scaling.png`: what workers bring, and what they cost their master."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from bench.charts import DPI, OTHER, OWN, STYLE, TEXT
-from bench.distributed.model import CORE_SHARE, Model, can_be_fitted, fit
-from bench.distributed.model_text import typical
-from bench.distributed.results import Part, Sample, Scaling
-from bench.distributed.text import kinds, named
+from bench.charts import OTHER, OWN, STYLE, TEXT, save
+from bench.distributed.results import Rounds, Samples, Scaling
+from bench.distributed.text import content, named
+from harness.formatting import count, rounded
 
 MASTER, NGINX = "#e0a030", OTHER
-KIND_COLOURS = (OWN, "#7fb2c4", "#e0a030", "#a05050", "#6a8f4f", OTHER)
-WHOLE = 100.0
+CONTENT_COLOURS = (OWN, "#7fb2c4", "#e0a030", "#a05050", "#6a8f4f", OTHER)
+PANELS = "AABBCC;DDDEEE"
+VISIBLE_KB = 0.03
 
 
 def draw(results: Scaling, path: Path) -> None:
     """Draw what was measured; a part that was not leaves its panels empty."""
     with rc_context(STYLE):
         figure = Figure(figsize=(12, 7.2), layout="constrained")
-        (rates, cores, sizes), (workers, users, fitted) = figure.subplots(2, 3)
-        if results.carried is not None:
-            _rates(rates, results.carried)
-            _cores(cores, results.carried)
+        panels: dict[str, Any] = figure.subplot_mosaic(PANELS)
+        if results.throughput is not None:
+            _rates(panels["A"], results.throughput)
+            _cores(panels["B"], results.throughput)
         if results.master is not None:
-            _sizes(sizes, results)
-            _by_users(users, results.master)
-        if results.master is not None and can_be_fitted(results.master.to_fit()):
-            model = fit(results.master.to_fit())
-            _by_workers(workers, results.master, model)
-            _fitted(fitted, results.master, model)
-        for axes, title in (
-            (rates, "requests/s on this machine"),
-            (cores, "cores taken, without wait"),
-            (sizes, "to the master, bytes/s a worker"),
-            (workers, "master, % of a core, by workers"),
-            (users, "master, % of a core, 4 workers, by users"),
-            (fitted, "master, % of a core: measured by fitted"),
-        ):
-            axes.set_title(title, loc="left", fontsize=10)
-        figure.supxlabel(
-            "Bars are medians, lines the range of the rounds. A hollow point: replayed workers. "
-            "Lines are fitted, solid for the longest reports. Dotted: all cores, 80 % of one.",
-            fontsize=8.5,
-            color=TEXT,
-        )
-        figure.savefig(path, dpi=DPI)
+            _contents(panels["C"], results.master.by_load())
+            by_workers, by_users = results.master.by_workers(), results.master.by_users()
+            highest = max(sample.master_share for sample in results.master.samples)
+            (load, *_), (other, *_) = by_workers, by_users
+            each = f"by workers with {load.users_per_process} users each"
+            _master(panels["D"], by_workers, each, [load.workers for load in by_workers], highest)
+            over = f"by users over {named(other)}"
+            _master(panels["E"], by_users, over, [load.users for load in by_users], highest)
+        note = "Bars and lines: medians. Thin lines and points: the rounds. Dotted: all cores."
+        save(figure, note, path)
 
 
-def _rates(axes: Any, part: Part) -> None:
-    loads = part.by_load()
+def _rates(axes: Any, measured: Rounds) -> None:
+    loads = measured.by_load()
     for place, samples in enumerate(loads.values()):
         values = [sample.requests_per_s for sample in samples]
-        axes.bar(place, median(values), color=OWN, width=0.6)
+        axes.bar(place, median(values), color=OWN, width=0.7)
         axes.vlines(place, min(values), max(values), color=TEXT, linewidth=1.2)
-        axes.text(place, max(values), f"{median(values):,.0f}", ha="center", va="bottom")
+        label = f"{rounded(median(values))}\n"
+        axes.text(place, 0, label, ha="center", va="bottom", color="white")
     axes.set_xticks(range(len(loads)), [named(load) for load in loads])
-    axes.yaxis.set_visible(False)
-    axes.spines["left"].set_visible(False)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set_title("requests/s without wait")
 
 
-def _cores(axes: Any, part: Part) -> None:
-    loads = part.by_load()
+def _cores(axes: Any, measured: Rounds) -> None:
+    loads, cores = measured.by_load(), measured.conditions.cores
     for place, samples in enumerate(loads.values()):
-        parts = (
-            ("workers", OWN, [sum(s.workers_cpu_s) / s.seconds for s in samples]),
+        below = 0.0
+        for name, colour, shares in (
+            ("workers", OWN, [s.share(sum(s.workers_cpu_s)) for s in samples]),
             ("master", MASTER, [s.master_share for s in samples]),
-            ("nginx", NGINX, [s.server_cpu_s / s.seconds for s in samples]),
-        )
-        below = 0.0
-        for name, colour, shares in parts:
-            share = median(shares)
-            label = name if not place else None
-            axes.bar(place, share, bottom=below, color=colour, width=0.6, label=label)
-            below += share
-    axes.axhline(part.conditions.cores, color=TEXT, linewidth=0.8, linestyle=":")
+            ("nginx", NGINX, [s.server_share for s in samples]),
+        ):
+            label = None if place else name
+            axes.bar(place, median(shares), bottom=below, color=colour, width=0.6, label=label)
+            below += median(shares)
+    axes.axhline(cores, color=TEXT, linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(loads)), [named(load) for load in loads])
-    axes.set_ylim(0, part.conditions.cores * 1.3)
-    axes.legend(frameon=False, loc="upper left", ncols=3)
+    axes.set_ylim(0, cores * 1.3)
+    axes.legend(loc="upper left", ncols=3)
+    axes.set_title("cores used without wait")
 
 
-def _sizes(axes: Any, results: Scaling) -> None:
-    columns = [(title, kinds(sample)) for title, sample in typical(results)]
-    for place, (_, sizes) in enumerate(columns):
+def _contents(axes: Any, loads: Samples) -> None:
+    columns = {f"{count(load.users_per_process)} users": loads[load] for load in loads}
+    for place, samples in enumerate(columns.values()):
         below = 0.0
-        for (kind, size), colour in zip(sizes.items(), KIND_COLOURS, strict=True):
-            label = kind if not place else None
+        for kind, colour in zip(content(samples[0]), CONTENT_COLOURS, strict=True):
+            size = median(content(sample)[kind] for sample in samples) / 1e3
+            label = kind if not place and size > VISIBLE_KB else None
             axes.barh(place, size, left=below, color=colour, height=0.6, label=label)
             below += size
-    axes.set_yticks(range(len(columns)), [title for title, _ in columns])
-    axes.legend(frameon=False, loc="lower right", fontsize=8)
+    axes.set_yticks(range(len(columns)), list(columns))
+    axes.legend(loc="lower right", fontsize=8)
+    axes.set_title("KB/s to the master per worker, by its users")
 
 
-def _by_workers(axes: Any, part: Part, model: Model) -> None:
-    _points(axes, part.to_fit(), lambda sample: float(sample.load.workers))
-    most = max(sample.load.workers for sample in part.to_fit())
-    counts = np.geomspace(1, most * 2, 50)
-    by_size = sorted(part.to_fit(), key=lambda s: s.bytes_to_master_per_s / s.load.workers)
-    for sample, line in ((by_size[-1], "-"), (by_size[0], "--")):
-        shares = [model.share(count, sample) * WHOLE for count in counts]
-        axes.plot(counts, shares, line, color=TEXT, linewidth=0.9, zorder=0)
-    axes.axhline(CORE_SHARE * WHOLE, color=TEXT, linewidth=0.8, linestyle=":")
-    _logarithmic(axes)
-    axes.set_xlabel("workers")
-
-
-def _by_users(axes: Any, part: Part) -> None:
-    real = [s for s in part.samples if s.load.workers == 4 and not s.load.replayed]
-    _points(axes, real, lambda sample: float(sample.load.users))
-    axes.set_ylim(0, max((sample.master_share for sample in real), default=1.0) * WHOLE * 1.2)
+def _master(axes: Any, loads: Samples, title: str, places: list[int], highest: float) -> None:
+    shares = [[sample.master_share * 100 for sample in samples] for samples in loads.values()]
+    axes.plot(places, [median(each) for each in shares], color=OWN)
+    for place, each in zip(places, shares, strict=True):
+        axes.plot([place] * len(each), each, "o", markersize=5, color=OWN)
     axes.set_xlim(0)
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_xlabel("users")
-
-
-def _fitted(axes: Any, part: Part, model: Model) -> None:
-    _points(
-        axes,
-        part.to_fit(),
-        lambda s: model.share(s.load.workers, s) * WHOLE,
-    )
-    ends = [min(s.master_share for s in part.to_fit()) * WHOLE, CORE_SHARE * WHOLE]
-    axes.plot(ends, ends, color=TEXT, linewidth=0.9, zorder=0)
-    _logarithmic(axes)
-    axes.set_xlabel("fitted")
-
-
-def _points(axes: Any, samples: Sequence[Sample], place: Any) -> None:
-    for sample in samples:
-        axes.plot(
-            place(sample),
-            sample.master_share * WHOLE,
-            marker="o",
-            markersize=5,
-            color=OWN,
-            markerfacecolor="white" if sample.load.replayed else OWN,
-        )
-
-
-def _logarithmic(axes: Any) -> None:
-    for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
-        scale("log")
-        axis.set_major_formatter("{x:,g}")
+    axes.set_ylim(0, highest * 115)
+    axes.set_xticks(places, [count(place) for place in places])
+    axes.set_title(f"master, % of a core, {title}")

@@ -1,216 +1,156 @@
-"""A master with its workers, or one process without: real ones, started, looked at, and ended."""
+"""A master with its workers, or one process without: real ones, started, read and stopped."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 
-from bench import BENCH_DIR, BenchError, process
-from bench.distributed.counter import read_looks
-from bench.distributed.messages import Look
-from bench.distributed.moments import Moment, carried_by_tcp
-from bench.distributed.results import Load
+from bench.distributed.counter import read_counts
+from bench.distributed.messages import Counts
+from bench.distributed.results import Load, Snapshot
+from bench.generators import headless, locust
+from bench.process import Processes, environment
 from bench.server import Nginx
 from harness import runfolder
-from harness.processes import (
-    free_port,
-    last_words,
-    locustfiles,
-    start_process,
-    stop_processes,
-)
+from harness.processes import find_program, free_port
 from harness.runfolder import Summary
 from harness.timeseries import read_failures
 
-LOCUSTFILE = BENCH_DIR / "locustfiles" / "counted.py"
 START_TIMEOUT_S = 240.0
-LOOK_TIMEOUT_S = 60.0
+SNAPSHOT_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 240.0
-MOST_S = 900
-POLL_S = 0.02
+KILL_AFTER_S = 1.0
+SPAWN_RATE = 2_000
+RUN_TIME_S = 900
 RUN_ID = "run"
 
 
-class Cluster:
-    """A context manager; starts the processes, and is there when all users are.
+class Cluster(Processes):
+    """A master with workers, or one process without; ready when all users run.
 
     Attributes:
         load: what was asked for.
         started_s: when the first process was started, seconds since the epoch.
     """
 
-    def __init__(
-        self,
-        load: Load,
-        server: Nginx,
-        folder: Path,
-        *,
-        user: str = "PacedUser",
-        spawn_rate: int = 500,
-        words: Path | None = None,
-    ) -> None:
-        """Keep what is to be started.
-
-        Args:
-            load: how many workers and users, and their think time.
-            server: a running one.
-            folder: an empty one, for what the processes write.
-            user: a class of `locustfiles/counted.py`.
-            spawn_rate: users a second.
-            words: of a real worker, for workers that repeat them.
-        """
+    def __init__(self, load: Load, server: Nginx, folder: Path, user: str) -> None:
+        """Prepare it in an empty folder; `user` is a class of `locustfiles/counted.py`."""
+        super().__init__(f"{load.workers} workers, {load.users} users", folder, KILL_AFTER_S)
         self.load = load
-        self._server = server
-        self._folder = folder
-        self._user = user
-        self._spawn_rate = spawn_rate
-        self._words = words
-        self._port = free_port()
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._seen_before = 0
         self.started_s = time.time()
+        self._server = server
+        self._user = user
+        self._port = free_port()
+        self._seen_before = server.requests()
 
     def __enter__(self) -> Cluster:
-        """Start all processes and wait until they have their users.
+        """Start all processes and wait until they run their users.
 
         Raises:
             BenchError: one ended early, or they take too long.
         """
-        load = self.load
-        self._seen_before = self._server.requests()
-        self.started_s = time.time()
-        leader = ["--headless", "--only-summary", "--host", self._server.url]
-        users, rate = load.users, self._spawn_rate
-        if self._words is not None:  # they stand for more, which the report has
-            users = rate = load.workers
-        leader += ["--users", str(users), "--spawn-rate", str(rate)]
-        leader += ["--run-time", str(MOST_S), "--run-id", RUN_ID]
-        leader += ["--stop-timeout", str(int(STOP_TIMEOUT_S / 2))]
-        if load.workers:
-            leader += ["--master", f"--master-bind-port={self._port}"]
-            leader += [f"--expect-workers={load.workers}"]
-        try:
-            self._start(leader)
-            if self._words is not None:
-                self._start_talkers(self._words)
-            else:
-                for _ in range(load.workers):
-                    self._start(["--worker", f"--master-port={self._port}"])
-            self._wait_for((self._folder / "spawned").exists, "no users", START_TIMEOUT_S)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+        workers = self.load.workers
+        options = headless(self._server.url, self.load.users, SPAWN_RATE, RUN_TIME_S)
+        options += ["--run-id", RUN_ID, "--stop-timeout", str(int(STOP_TIMEOUT_S / 2))]
+        if workers:
+            options += ["--master", f"--master-bind-port={self._port}"]
+            options += [f"--expect-workers={workers}"]
+        with contextlib.ExitStack() as stack:
+            stack.push(self)
+            self._start(options)
+            for _ in range(workers):
+                self._start(["--worker", f"--master-port={self._port}"])
+            self.wait_until((self.folder / "spawned").exists, "lacks users", START_TIMEOUT_S)
+            stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End what still runs."""
-        stop_processes(self._processes, 1.0)
-
-    def look(self) -> Moment:
-        """Let every process write down what it has counted; return it with what the system says.
+    def snapshot(self) -> Snapshot:
+        """Let every process write its counts; return them with what the system counts.
 
         Raises:
             BenchError: a process has ended, or does not answer.
         """
         files = self._files()
-        known = [len(read_looks(path)) for path in files]
+        known = [len(read_counts(path)) for path in files]
         try:
-            for started in self._processes[: len(files)]:
+            for started in self.running:
                 started.send_signal(signal.SIGUSR1)
             moment_s, requests = time.perf_counter(), self._server.requests()
-            server_cpu_s, kernel = self._server.cpu_s(), carried_by_tcp(self._port)
-            rss_kb = psutil.Process(self._processes[0].pid).memory_info().rss / 1024
+            server_cpu_s, tcp = self._server.cpu_s(), carried_by_tcp(self._port)
+            rss_kb = psutil.Process(self.running[0].pid).memory_info().rss / 1024
         except psutil.NoSuchProcess:
-            raise self._error("a process has ended") from None
-        self._wait_for(
-            lambda: all(
-                len(read_looks(path)) > before for path, before in zip(files, known, strict=True)
-            ),
-            "no look",
-            LOOK_TIMEOUT_S,
-        )
-        looks = [read_looks(path)[before] for path, before in zip(files, known, strict=True)]
-        return Moment(moment_s, requests, server_cpu_s, rss_kb, looks, kernel)
+            raise self.error("a process has ended") from None
+        written: list[list[Counts]] = []
 
-    def stop(self) -> tuple[list[Look], Summary]:
-        """End the run; return what each process has counted in all, and the result.
+        def all_have_written() -> bool:
+            written[:] = map(read_counts, files)
+            return all(len(each) > n for each, n in zip(written, known, strict=True))
+
+        self.wait_until(all_have_written, "writes no counts", SNAPSHOT_TIMEOUT_S)
+        counts = [each[n] for each, n in zip(written, known, strict=True)]
+        return Snapshot(moment_s, requests, server_cpu_s, rss_kb, counts, tcp)
+
+    def stop(self) -> tuple[list[Counts], Summary]:
+        """Stop the run; return the final counts of each process, and the result.
 
         Raises:
-            BenchError: it did not end in time, had wrong answers, or says to have sent more
-                requests than the server saw.
+            BenchError: it did not end in time, had failures, or reports more requests than the
+                server saw.
         """
-        self._processes[0].terminate()
-        latest = time.monotonic() + STOP_TIMEOUT_S
-        while any(started.poll() is None for started in self._processes):
-            if time.monotonic() > latest:
-                raise self._error("the run does not end")
-            time.sleep(POLL_S)
+        self.running[0].terminate()
+        self.wait_for_end(STOP_TIMEOUT_S)
         seen = self._server.requests() - self._seen_before
-        folder = self._folder / "results" / RUN_ID
+        folder = self.folder / "results" / RUN_ID
         summary = runfolder.read_summary(folder)
         whole = summary.total.whole_run
-        lied = whole.requests > seen and self._words is None
-        if whole.failures or not whole.requests or lied:
-            said = "; ".join(each.error for each in read_failures(folder)[:3])
-            raise self._error(
+        if whole.failures or not 0 < whole.requests <= seen:
+            errors = "; ".join(each.error for each in read_failures(folder)[:3])
+            raise self.error(
                 f"{whole.failures} failures in {whole.requests} requests, the server saw {seen}; "
-                f"{said}"
+                f"{errors}"
             )
-        return [read_looks(path)[-1] for path in self._files()], summary
+        return [read_counts(path)[-1] for path in self._files()], summary
 
     def _files(self) -> list[Path]:
-        counted = 1 if self._words is not None else len(self._processes)
-        return [self._folder / f"looks-{number}" for number in range(counted)]
+        return [self.folder / f"counts-{number}" for number in range(len(self.running))]
 
-    def _start(self, arguments: Sequence[str]) -> None:
-        number, load = len(self._processes), self.load
-        variables = process.environment(
-            RESULTS_DIR=str(self._folder / "results"),
+    def _start(self, options: list[str]) -> None:
+        number = len(self.running)
+        variables = environment(
+            RESULTS_DIR=str(self.folder / "results"),
             DRAW_REPORT="0",
             AUDIT_SAMPLE="0",
             CLEANUP_PER_S="100000",
             CLEANUP_TIMEOUT_S="300",
-            SPAWNED=str(self._folder / "spawned"),
-            LOOKS=str(self._folder / f"looks-{number}"),
+            SPAWNED=str(self.folder / "spawned"),
+            COUNTS=str(self.folder / f"counts-{number}"),
             TARGET=self._server.url_of(number),
-            WAIT_S=" ".join(map(str, load.wait_s)),
+            WAIT_S=" ".join(map(str, self.load.wait_s)),
         )
-        command = [sys.executable, "-m", "locust", "-f", locustfiles(LOCUSTFILE)]
-        command += [self._user, *arguments]
-        log = self._folder / f"log-{number}"
-        self._processes.append(start_process(command, log=log, env=variables, cwd=self._folder))
+        self.start(locust("counted.py", self._user) + options, env=variables)
 
-    def _start_talkers(self, words: Path) -> None:
-        command = [sys.executable, "-m", "bench.distributed.replay", "--words", str(words)]
-        command += ["--port", str(self._port), "--workers", str(self.load.workers)]
-        log = self._folder / "log-1"
-        self._processes.append(start_process(command, log=log, env=process.environment()))
 
-    def words_of_a_worker(self) -> Path:
-        """Return the file with what a worker had said when it was looked at."""
-        return self._files()[-1].with_suffix(".words")
+def carried_by_tcp(port: int) -> tuple[int, int] | None:
+    """Return the bytes received and sent by a local port on its open connections."""
+    program = find_program("ss")
+    if program is None:
+        return None
+    command = [program, "-tinHO", "state", "established", f"( sport = :{port} )"]
+    return carried_bytes(
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    )
 
-    def _wait_for(self, true: Callable[[], object], what: str, timeout_s: float) -> None:
-        latest = time.monotonic() + timeout_s
-        while not true():
-            ended = any(started.poll() is not None for started in self._processes)
-            if ended or time.monotonic() > latest:
-                raise self._error(what)
-            time.sleep(POLL_S)
 
-    def _error(self, what: str) -> BenchError:
-        ended = [n for n, each in enumerate(self._processes) if each.poll() is not None]
-        said = last_words(self._folder / f"log-{(ended or [0])[-1]}")
-        return BenchError(f"{self.load.workers} workers, {self.load.users} users: {what}: {said}")
+def carried_bytes(output: str) -> tuple[int, int]:
+    """Return the bytes received and acknowledged in the output of `ss -i`."""
+    received, acked = (
+        sum(map(int, re.findall(rf"\b{name}:(\d+)", output)))
+        for name in ("bytes_received", "bytes_acked")
+    )
+    return received, acked

@@ -1,7 +1,7 @@
-"""What master and workers send each other, by type of message; pure.
+"""What master and workers send each other, by type of message.
 
-Bytes are those of locust's messages as they are given to ZeroMQ: without its frames, and without
-the headers of TCP and IP.
+Bytes are those of Locust's messages as handed to ZeroMQ: without its frames and without the
+headers of TCP and IP.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ STATS = "stats"
 OWN = f"{MEASURED}."
 LOCUSTS = "locust"
 SHARING = frozenset({RESERVE, RESERVED, DEVICES, TAKEN})
-"""Our messages that are about devices; the key `REGISTERED` of reports is so too."""
+"""The suite's messages about devices; the key `REGISTERED` of reports is about them too."""
 
 
 class Amount(Struct, frozen=True):
-    """Some messages, and their bytes together."""
+    """Some messages, and their bytes in total."""
 
     messages: int = 0
     bytes: int = 0
@@ -30,7 +30,7 @@ class Amount(Struct, frozen=True):
         return Amount(self.messages + other.messages, self.bytes + other.bytes)
 
     def __sub__(self, other: Amount) -> Amount:
-        """Return what came after another."""
+        """Subtract."""
         return Amount(self.messages - other.messages, self.bytes - other.bytes)
 
 
@@ -38,16 +38,16 @@ Amounts = dict[str, Amount]
 """By type of message."""
 
 
-class Look(Struct, frozen=True):
+class Counts(Struct, frozen=True):
     """What one process has sent and received so far.
 
     Attributes:
         at_s: when, seconds since the epoch.
-        cpu_s: CPU time of the process, of all its threads.
+        cpu_s: CPU time of the process, all its threads.
         sent: messages by type.
         received: likewise.
-        parts: bytes of the reports sent (`stats`): those of locust, and of each part of ours.
-        intervals: how many histograms these held, one a second and endpoint that was hit.
+        parts: bytes of the reports sent (`stats`): Locust's part, and each of the suite's.
+        histograms: how many of them the reports held, one a second and endpoint that was called.
     """
 
     at_s: float = 0.0
@@ -55,29 +55,29 @@ class Look(Struct, frozen=True):
     sent: Amounts = {}
     received: Amounts = {}
     parts: dict[str, int] = {}
-    intervals: int = 0
+    histograms: int = 0
 
-    def since(self, earlier: Look) -> Look:
-        """Return what came after an earlier look; `at_s` is how long that took."""
-        return Look(
+    def since(self, earlier: Counts) -> Counts:
+        """Return the difference; `at_s` is the time between the two."""
+        return Counts(
             self.at_s - earlier.at_s,
             self.cpu_s - earlier.cpu_s,
             minus(self.sent, earlier.sent),
             minus(self.received, earlier.received),
             {part: size - earlier.parts.get(part, 0) for part, size in self.parts.items()},
-            self.intervals - earlier.intervals,
+            self.histograms - earlier.histograms,
         )
 
-    def __add__(self, other: Look) -> Look:
-        """Add what another process has sent and received."""
+    def __add__(self, other: Counts) -> Counts:
+        """Add the counts of another process."""
         names = {**self.parts, **other.parts}
-        return Look(
+        return Counts(
             max(self.at_s, other.at_s),
             self.cpu_s + other.cpu_s,
             plus(self.sent, other.sent),
             plus(self.received, other.received),
             {part: self.parts.get(part, 0) + other.parts.get(part, 0) for part in names},
-            self.intervals + other.intervals,
+            self.histograms + other.histograms,
         )
 
 
@@ -87,18 +87,18 @@ def plus(some: Amounts, more: Amounts) -> Amounts:
 
 
 def minus(some: Amounts, less: Amounts) -> Amounts:
-    """Subtract, type by type; what did not grow is left out."""
+    """Subtract, type by type; leave out types without new messages."""
     left = {name: amount - less.get(name, Amount()) for name, amount in some.items()}
     return {name: amount for name, amount in left.items() if amount.messages}
 
 
 def total(amounts: Amounts) -> Amount:
-    """Add all types up."""
+    """Add all types."""
     return sum(amounts.values(), Amount())
 
 
 def sharing(amounts: Amounts) -> Amount:
-    """Add the messages up that share devices."""
+    """Add the messages that share devices."""
     return sum((amount for name, amount in amounts.items() if name in SHARING), Amount())
 
 

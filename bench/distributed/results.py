@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from msgspec import Struct
 
-from bench.distributed.messages import Amounts, total
-from bench.results import Conditions
+from bench.distributed.messages import Counts, total
+from bench.results import Conditions, Window
 
-JSON = "scaling.json"
-MESSAGES_A_WORKER_PER_S = 1 + 1 / 3
+MESSAGES_PER_WORKER_PER_S = 1 + 1 / 3
 """A heartbeat a second and a report every three."""
-KEPT_UP = 0.8
-"""One worker has 12 messages in 9 s, and two of them may come just before or after."""
+KEPT_UP = 0.7
+"""One worker sends 8 messages in 6 s, and two of them may come just before or after."""
 
 
 class Load(Struct, frozen=True):
@@ -22,117 +19,157 @@ class Load(Struct, frozen=True):
     Attributes:
         workers: worker processes of a master; 0 is one process without a master.
         users: in all processes together.
-        wait_s: least and longest think time.
-        replayed: the workers only repeat the words of a real one that had as many users.
+        wait_s: shortest and longest wait between tasks.
     """
 
     workers: int
     users: int
     wait_s: tuple[float, float]
-    replayed: bool = False
+
+    @property
+    def users_per_process(self) -> int:
+        """Return how many users each worker, or the only process, runs."""
+        return self.users // max(self.workers, 1)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Return a sort key."""
+        return self.users_per_process, self.workers
 
 
-class Sample(Struct, frozen=True):
-    """One load, looked at twice: what lies between.
+class Sample(Window, frozen=True, kw_only=True):
+    """One load in one round, between two snapshots.
 
     Attributes:
         load: what was asked for.
-        seconds: between the looks.
-        requests: that the server counted.
-        master_cpu_s: None without a master.
-        master_rss_kb: at its end, likewise.
-        workers_cpu_s: of each worker, or of the one process.
+        master: counts of the master; empty without one.
+        master_rss_kb: its memory at the end, or the only process's.
+        workers: counts of all workers together, or of the only process.
+        workers_cpu_s: of each of them.
         server_cpu_s: of nginx.
-        intervals: histograms that the workers sent, one a second and endpoint that was hit.
-        to_master: messages by type, counted by the master.
-        to_workers: likewise.
-        parts: bytes of the workers' reports: locust's part, and each of ours.
-        kernel_to_master: bytes that TCP carried to the master, acknowledged; None: not known.
-        kernel_to_workers: likewise.
+        tcp: bytes that TCP carried to and from the master, as the kernel counts; None if unknown.
     """
 
     load: Load
-    seconds: float
-    requests: int
-    master_cpu_s: float | None
-    master_rss_kb: float | None
+    master: Counts
+    master_rss_kb: float
+    workers: Counts
     workers_cpu_s: list[float]
     server_cpu_s: float
-    intervals: int = 0
-    to_master: Amounts = {}
-    to_workers: Amounts = {}
-    parts: dict[str, int] = {}
-    kernel_to_master: int | None = None
-    kernel_to_workers: int | None = None
-
-    @property
-    def requests_per_s(self) -> float:
-        """Return the rate that the server saw."""
-        return self.requests / self.seconds
-
-    @property
-    def intervals_per_s(self) -> float:
-        """Return how many histograms came to the master each second."""
-        return self.intervals / self.seconds
+    tcp: tuple[int, int] | None
 
     @property
     def master_share(self) -> float:
-        """Return how much of a core the master took."""
-        return (self.master_cpu_s or 0.0) / self.seconds
+        """Return the master's use of a core."""
+        return self.share(self.master.cpu_s)
+
+    @property
+    def server_share(self) -> float:
+        """Return nginx's use of a core."""
+        return self.share(self.server_cpu_s)
 
     @property
     def kept_up(self) -> bool:
-        """Say whether the master read nearly all that was to come, and all that TCP carried.
+        """Say whether the master read nearly all messages due, and nearly all that TCP carried.
 
-        Else it, or who sends, had too little of the machine, and its share says nothing.
+        Otherwise it, or the workers, had too little CPU time, and its share means nothing.
         """
-        planned = self.load.workers * self.seconds * MESSAGES_A_WORKER_PER_S
-        read = total(self.to_master)
-        carried = read.bytes if self.kernel_to_master is None else self.kernel_to_master
-        return read.messages >= KEPT_UP * planned and read.bytes >= KEPT_UP * carried
+        planned = self.load.workers * MESSAGES_PER_WORKER_PER_S
+        read = total(self.master.received).bytes
+        carried = read if self.tcp is None else self.tcp[0]
+        return self.messages_to_master_per_s >= KEPT_UP * planned and read >= KEPT_UP * carried
 
     @property
-    def bytes_to_master_per_s(self) -> float:
-        """Return the bytes of all messages that came to the master each second."""
-        return total(self.to_master).bytes / self.seconds
+    def messages_to_master_per_s(self) -> float:
+        """Return the number of all messages to the master per second."""
+        return total(self.master.received).messages / self.seconds
 
     @property
-    def bytes_to_workers_per_s(self) -> float:
-        """Return the bytes of all messages that the master sent each second."""
-        return total(self.to_workers).bytes / self.seconds
+    def kb_to_master_per_s(self) -> float:
+        """Return the size of all messages to the master per second."""
+        return total(self.master.received).bytes / self.seconds / 1e3
+
+    @property
+    def kb_to_workers_per_s(self) -> float:
+        """Return the size of all messages from the master per second."""
+        return total(self.master.sent).bytes / self.seconds / 1e3
 
 
-class Part(Struct, frozen=True):
-    """Samples of several rounds, and on what they were measured."""
+class Snapshot(Struct, frozen=True):
+    """Counters at one moment; the first of `counts` is the master's, or the only process's."""
+
+    moment_s: float
+    requests: int
+    server_cpu_s: float
+    rss_kb: float
+    counts: list[Counts]
+    tcp: tuple[int, int] | None
+
+
+def difference(load: Load, begin: Snapshot, end: Snapshot) -> Sample:
+    """Return what happened between two snapshots."""
+    counts = [after.since(before) for before, after in zip(begin.counts, end.counts, strict=True)]
+    master, *workers = counts if load.workers else [Counts(), *counts]
+    return Sample(
+        seconds=end.moment_s - begin.moment_s,
+        requests=end.requests - begin.requests,
+        load=load,
+        master=master,
+        master_rss_kb=end.rss_kb,
+        workers=sum(workers, Counts()),
+        workers_cpu_s=[each.cpu_s for each in workers],
+        server_cpu_s=end.server_cpu_s - begin.server_cpu_s,
+        tcp=(
+            (end.tcp[0] - begin.tcp[0], end.tcp[1] - begin.tcp[1])
+            if begin.tcp is not None and end.tcp is not None
+            else None
+        ),
+    )
+
+
+Samples = dict[Load, list[Sample]]
+"""The samples of each load, in the order of the rounds."""
+
+
+class Rounds(Struct, frozen=True):
+    """Samples of several rounds, and the conditions of their measurement."""
 
     conditions: Conditions
     rounds: int
     seconds: int
     samples: list[Sample]
 
-    def by_load(self) -> dict[Load, list[Sample]]:
-        """Return the samples of each load, in the order of the rounds."""
-        return by_load(self.samples)
+    def by_load(self) -> Samples:
+        """Return the samples of each load, fewest users in a process first, then workers."""
+        found: Samples = {}
+        for sample in self.samples:
+            found.setdefault(sample.load, []).append(sample)
+        return dict(sorted(found.items(), key=lambda item: item[0].order))
 
-    def to_fit(self) -> list[Sample]:
-        """Return the samples that say what the master takes."""
-        return [sample for sample in self.samples if sample.kept_up]
+    def by_workers(self) -> Samples:
+        """Return the loads that differ in workers alone: those with the fewest users in each."""
+        found = self.by_load()
+        fewest = min(load.users_per_process for load in found)
+        return {load: found[load] for load in found if load.users_per_process == fewest}
+
+    def by_users(self) -> Samples:
+        """Return the loads that differ in users alone: with the most common number of workers."""
+        found = self.by_load()
+        workers = [load.workers for load in found]
+        common = max(workers, key=workers.count)
+        return {load: found[load] for load in found if load.workers == common}
 
 
 class Phase(Struct, frozen=True):
-    """What a run with many devices cost in one stretch of it; fields as in `Sample`."""
+    """A part of a run with many devices: counts of the master, and of all workers together."""
 
     name: str
-    seconds: float
-    master_cpu_s: float
-    workers_cpu_s: float
-    to_master: Amounts
-    to_workers: Amounts
-    parts: dict[str, int]
+    master: Counts
+    workers: Counts
 
 
-class PoolRun(Struct, frozen=True):
-    """Users that each register a device, in so many workers; at the end all are deleted."""
+class DevicesRun(Struct, frozen=True):
+    """Users that each register a device; at the end all devices are deleted."""
 
     load: Load
     registered: int
@@ -140,29 +177,16 @@ class PoolRun(Struct, frozen=True):
     phases: list[Phase]
 
 
-class Pool(Struct, frozen=True):
+class Devices(Struct, frozen=True):
     """What devices cost."""
 
     conditions: Conditions
-    runs: list[PoolRun]
+    runs: list[DevicesRun]
 
 
 class Scaling(Struct, frozen=True):
-    """`scaling.json`; a part that was not measured yet is None."""
+    """`scaling.json`; a part that was never measured is None."""
 
-    carried: Part | None = None
-    master: Part | None = None
-    pool: Pool | None = None
-
-
-def by_load(samples: Iterable[Sample]) -> dict[Load, list[Sample]]:
-    """Return the samples of each load, in their order."""
-    found: dict[Load, list[Sample]] = {}
-    for sample in samples:
-        found.setdefault(sample.load, []).append(sample)
-    return found
-
-
-def middle_of(samples: Sequence[Sample]) -> Sample:
-    """Return the sample with the median rate of requests, the higher of two."""
-    return sorted(samples, key=lambda sample: sample.requests_per_s)[len(samples) // 2]
+    throughput: Rounds | None = None
+    master: Rounds | None = None
+    devices: Devices | None = None

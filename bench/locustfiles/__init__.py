@@ -1,1 +1,1 @@
-"""What locust runs in the bench; each file is given to it with `-f`."""
+"""What Locust runs in the bench; each file is given to it with `-f`."""

@@ -1,7 +1,7 @@
-"""The project's users in processes that count their messages, and those of their master.
+"""The suite's users in processes that count their messages, and their master's.
 
-SIGUSR1 and the end of a process append a look to the file `LOOKS`; the file `SPAWNED` is there
-once the process that leads the run has all its users.
+On SIGUSR1 and at its end, a process appends its counts to the file `COUNTS`. The file `SPAWNED`
+exists once all users run.
 """
 
 import atexit
@@ -18,43 +18,43 @@ from locust.runners import WorkerRunner
 import locustfile
 from bench.distributed.counter import Counter
 from bench.locustfiles import ours
-from bench.server import asking_for_its_id
+from bench.server import with_id_in_query
 from harness import contract
 
 LEAST_WAIT_S, LONGEST_WAIT_S = (float(text) for text in os.environ["WAIT_S"].split())
-AT_A_TIME = 100
+MOST_CONNECTING = 100
 
 
-class AtItsAddress(locustfile.NoticeUser):
-    """A user that goes to the address of its worker: one has too few ports for all users."""
+class UserOfWorkersAddress(locustfile.NoticeUser):
+    """Sends to the address of its worker: one address has too few ports for all users."""
 
     abstract = True
 
     def __init__(self, environment: Environment) -> None:
-        """Have a host of its own before there is a client."""
+        """Set the host before there is a client."""
         self.host = os.environ["TARGET"]
         super().__init__(environment)
 
 
-class PacedUser(AtItsAddress, ours.OneDeviceUser):
-    """The suite's user, with the think time of this measurement."""
+class PacedUser(UserOfWorkersAddress, ours.OneDeviceUser):
+    """The suite's user, with the wait of this measurement."""
 
     wait_time = between(LEAST_WAIT_S, LONGEST_WAIT_S)
 
 
 def do_nothing(user: User) -> None:
-    """Be a task; then comes the wait."""
+    """Be a task; the wait follows."""
 
 
-class RegisteredUser(AtItsAddress):
+class RegisteredUser(UserOfWorkersAddress):
     """Registers a device of its own, and does nothing more; the run deletes it at its end.
 
     It keeps no connection: a server closes one that is idle for minutes, and there are fewer ports
-    than users. For the same reason few of them connect at a time.
+    than users. For the same reason only a few connect at a time.
     """
 
     wait_time = constant(LONGEST_WAIT_S)
-    turn = BoundedSemaphore(AT_A_TIME)
+    turn = BoundedSemaphore(MOST_CONNECTING)
 
     def on_start(self) -> None:
         """Register."""
@@ -63,18 +63,18 @@ class RegisteredUser(AtItsAddress):
             self.close_connections()
 
 
-# Here, since what a class names is added to its base's.
+# Not in the class, where Locust would add the tasks of its base.
 RegisteredUser.tasks = [do_nothing]  # type: ignore[assignment]
 _register = contract.register
 
 
-def _register_asking(device_id: str) -> contract.Request:
-    return asking_for_its_id(_register(device_id), device_id)
+def _register_with_query(device_id: str) -> contract.Request:
+    return with_id_in_query(_register(device_id), device_id)
 
 
 def count_messages(environment: Environment, **_: object) -> None:
-    """Be ready to be looked at."""
-    gevent.signal_handler(signal.SIGUSR1, counter.write, LOOKS)
+    """Write counts when asked to: a listener of Locust's event `init`."""
+    gevent.signal_handler(signal.SIGUSR1, counter.write, COUNTS)
     if isinstance(environment.runner, WorkerRunner):
         return
 
@@ -84,8 +84,8 @@ def count_messages(environment: Environment, **_: object) -> None:
     environment.events.spawning_complete.add_listener(spawned)
 
 
-LOOKS = Path(os.environ["LOOKS"])
+COUNTS = Path(os.environ["COUNTS"])
 counter = Counter()
-atexit.register(counter.write, LOOKS)
-contract.register = _register_asking
+atexit.register(counter.write, COUNTS)
+contract.register = _register_with_query
 events.init.add_listener(count_messages)

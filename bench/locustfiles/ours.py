@@ -1,6 +1,6 @@
-"""The project's own locustfile, with one fixed device for all: the server has fixed answers.
+"""The suite's own locustfile, with one fixed device, because the server has fixed responses.
 
-`import locustfile` rather than a name from it: locust would run every user class that it finds.
+It imports the module, not the class: Locust runs every user class in a locustfile.
 """
 
 from locust import constant
@@ -12,10 +12,10 @@ from harness.meter import Meter
 
 
 class OneDeviceUser(locustfile.NoticeUser):
-    """Everybody registers the same id, and writes draw it from a pool that holds nothing else.
+    """All register the same id, and writes take it from a pool that holds nothing else.
 
-    It gets there before any answer: a write that finds the pool empty registers an id of its own.
-    It has no number, so that the suite's own end of the run neither reads it back nor deletes it.
+    It is in the pool before any response: a write that finds the pool empty registers a new id.
+    It has no number, so the end of the run neither reads it back nor deletes it.
     """
 
     abstract = True
@@ -29,34 +29,34 @@ class OneDeviceUser(locustfile.NoticeUser):
 
 
 class CheckedUser(OneDeviceUser):
-    """Without wait; every answer is decoded and checked."""
+    """Without wait; every response is decoded and checked."""
 
     wait_time = constant(0)
 
 
 class AnewUser(CheckedUser):
-    """The same as if no two answers were alike: each is decoded and judged anew."""
+    """The same as if no two responses were alike: each is parsed."""
 
     def on_start(self) -> None:
-        """Let this process forget what it has judged."""
+        """Forget the last valid response of each request, in this process."""
         contract.Request.problem = _problem_anew  # type: ignore[method-assign]
         super().on_start()
 
 
 class UncheckedUser(CheckedUser):
-    """The same, but only the status of an answer is looked at."""
+    """The same, but only the status is checked."""
 
     def on_start(self) -> None:
-        """Take the checks out of this process."""
+        """Remove the checks from this process."""
         contract.Request.problem = _status_problem  # type: ignore[method-assign]
         super().on_start()
 
 
 class UnrecordedUser(CheckedUser):
-    """The same, counted by locust alone: without histograms, and without its CPU and lag."""
+    """The same, counted by Locust alone: without histograms, CPU and lag."""
 
     def on_start(self) -> None:
-        """Stop what listens to this process."""
+        """Stop the recording of this process."""
         for listener in list(self.environment.events.request._handlers):
             meter = getattr(listener, "__self__", None)
             if isinstance(meter, Meter):

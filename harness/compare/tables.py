@@ -13,7 +13,7 @@ from harness.compare.picture import Picture
 from harness.formatting import NONE, count, duration, number, one_line, rounded
 from harness.rows import FIGURES, Table, figures_cells, limit, name_of, scope_of
 
-MARKS = {"pass": "good", "fail": "bad", "invalid": "pending"}
+MARKS = {"pass": "good", "fail": "bad", "invalid": "unknown"}
 CPU = "CPU ms a request"
 CARRIED = ("variant", "carried users", "by round", "most requests/s")
 RUN = ("run", "variant", "round", "users", "attempt")

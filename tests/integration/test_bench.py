@@ -15,7 +15,7 @@ from notice_server import NoticeServer
 from notice_server import answers as answering
 
 from bench import BenchError, answers, measure
-from bench.generators import GENERATORS, PYTHON, Generator, Job, read_report
+from bench.generators import GENERATORS, PYTHON, Generator, Job
 from bench.locustfiles import ours
 from bench.server import Nginx
 from harness import contract
@@ -58,14 +58,7 @@ def liar(more: int) -> Generator:
         url = job.url + contract.BOARDS
         return ["-c", SENDS, url, str(job.seconds), str(job.report), str(more)]
 
-    return Generator(
-        name="liar",
-        title="liar",
-        checked=False,
-        program=PYTHON,
-        command=command,
-        reported=read_report,
-    )
+    return Generator("liar", "liar", command, PYTHON)
 
 
 def test_every_kind_of_request_gets_a_right_answer(nginx: Nginx) -> None:
@@ -114,14 +107,9 @@ def test_a_generator_that_reports_more_than_the_server_saw(
 
 def test_a_generator_that_ends_at_once_is_named(nginx: Nginx, core: int, tmp_path: Path) -> None:
     broken = Generator(
-        name="broken",
-        title="broken",
-        checked=False,
-        program=PYTHON,
-        command=lambda _: ["-c", "raise SystemExit('no such option')"],
-        reported=read_report,
+        "broken", "broken", lambda _: ["-c", "raise SystemExit('no such option')"], PYTHON
     )
-    with pytest.raises(BenchError, match="broken ended with code 1: no such option"):
+    with pytest.raises(BenchError, match=r"broken: .*ended with code 1: no such option"):
         measure.measure(broken, PYTHON, nginx, core, 1, tmp_path)
 
 

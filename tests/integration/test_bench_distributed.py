@@ -17,7 +17,7 @@ from bench.distributed import measuring
 from bench.distributed.cluster import Cluster
 from bench.distributed.messages import sharing, sharing_bytes, total
 from bench.distributed.results import Load
-from bench.server import Nginx, asking_for_its_id
+from bench.server import Nginx, with_id_in_query
 from harness import contract
 from harness.processes import find_program, open_directly
 
@@ -42,38 +42,36 @@ def bench(nginx: Nginx, tmp_path: Path) -> measuring.Bench:
 def test_a_registration_gets_its_own_id_or_the_fixed_one(nginx: Nginx) -> None:
     for request, device_id in (
         (contract.register(answers.DEVICE_ID), answers.DEVICE_ID),
-        (asking_for_its_id(contract.register("MINE"), "MINE"), "MINE"),
+        (with_id_in_query(contract.register("MINE"), "MINE"), "MINE"),
     ):
         sent = urllib.request.Request(nginx.url + request.target, request.body, method="POST")
         with open_directly(sent, PATIENCE_S) as answer:
             assert request.problem(answer.status, answer.read()) is None, device_id
 
 
-def test_real_workers_are_measured_and_then_replayed(bench: measuring.Bench) -> None:
-    real, replayed = (Load(2, 6, WAIT_S, replayed) for replayed in (False, True))
+def test_real_workers_are_measured(bench: measuring.Bench) -> None:
     before = psutil.Process().children()
-    first, again = bench.part((real, replayed), 1, 3).samples
+    (sample,) = bench.rounds((Load(2, 6, WAIT_S),), 1, 3).samples
     assert psutil.Process().children() == before
-    assert len(first.workers_cpu_s) == 2 and not again.workers_cpu_s
-    for sample in (first, again):
-        assert sample.master_cpu_s and sample.requests and sample.intervals
-        assert sample.to_master["stats"].messages
-        assert sample.to_workers["heartbeat"].messages
-    sent = first.to_master["stats"].bytes  # a report may be under way while they are looked at
-    assert sum(first.parts.values()) == pytest.approx(sent, rel=0.7)
-    if first.kernel_to_master is not None:
-        counted = total(first.to_master).bytes
-        assert first.kernel_to_master == pytest.approx(counted, rel=0.7)
+    assert len(sample.workers_cpu_s) == 2
+    assert sample.master.cpu_s and sample.requests and sample.workers.histograms
+    assert sample.master.received["stats"].messages
+    assert sample.master.sent["heartbeat"].messages
+    sent = sample.master.received["stats"].bytes  # a report may be under way at a snapshot
+    assert sum(sample.workers.parts.values()) == pytest.approx(sent, rel=0.7)
+    if sample.tcp is not None:
+        counted = total(sample.master.received).bytes
+        assert sample.tcp[0] == pytest.approx(counted, rel=0.7)
 
 
 def test_devices_are_registered_and_deleted(bench: measuring.Bench) -> None:
-    (run,) = bench.pool((Load(2, 6, (600.0, 600.0)),), settle_s=5.0).runs
+    (run,) = bench.devices((Load(2, 6, (600.0, 600.0)),), settle_s=5.0).runs
     assert run.registered == run.deleted == 6
     registering, deleting = run.phases
-    assert registering.to_workers["spawn"].messages >= 2
-    shared = sharing(registering.to_master) + sharing(registering.to_workers)
-    assert shared.messages >= 6 and sharing_bytes(registering.parts)
-    assert deleting.to_master["notice_load.finished"].messages >= 2
+    assert registering.master.sent["spawn"].messages >= 2
+    shared = sharing(registering.master.received) + sharing(registering.master.sent)
+    assert shared.messages >= 6 and sharing_bytes(registering.workers.parts)
+    assert deleting.master.received["notice_load.finished"].messages >= 2
 
 
 def test_a_worker_that_dies_ends_the_measurement(nginx: Nginx, tmp_path: Path) -> None:
@@ -82,9 +80,9 @@ def test_a_worker_that_dies_ends_the_measurement(nginx: Nginx, tmp_path: Path) -
     own.mkdir()
     with (
         pytest.raises(BenchError, match="1 workers, 2 users: "),
-        Cluster(Load(1, 2, WAIT_S), nginx, own) as cluster,
+        Cluster(Load(1, 2, WAIT_S), nginx, own, "PacedUser") as cluster,
     ):
-        cluster._processes[1].kill()
-        cluster._processes[1].wait()
-        cluster.look()
+        cluster.running[1].kill()
+        cluster.running[1].wait()
+        cluster.snapshot()
     assert psutil.Process().children() == before

@@ -10,12 +10,14 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import pytest
 
-from bench import REPORT, BenchError, answers, process, report, results
+from bench import REPORT, BenchError, answers, command, process, report, results
 from bench.__main__ import main, rotated
 from bench.generators import GENERATORS, Job, Reported
 from bench.measure import check_right, check_seen
 from bench.results import Client, Comparison, Conditions, Sample, Series, Step, UserSteps
-from harness import ConfigurationError, contract
+from harness import ConfigurationError, atomic, contract
+from harness.formatting import TIMES
+from harness.histograms import nearest_rank
 from locustfile import NoticeUser
 
 CONDITIONS = Conditions(
@@ -90,7 +92,7 @@ def test_the_mix_is_the_suites() -> None:
     }
     alarms = [r.body for r in answers.cycle() if r.endpoint is contract.ALARM]
     assert len(set(alarms)) == 2
-    assert len(answers.cycle()) / 20 == results.REQUESTS_A_TASK
+    assert len(answers.cycle()) / 20 == results.REQUESTS_PER_TASK
 
 
 def test_only_an_alarm_that_goes_off_has_its_length() -> None:
@@ -123,13 +125,13 @@ def test_the_table_holds_medians_ranges_and_ratios_by_round() -> None:
         results.OURS,
         "yes",
         "20,000 (10,000 to 30,000)",
-        "50.0 (33.3 to 100.0)",
+        "50 (33.3 to 100)",
         "100 %",
         "20 %",
         "",
         "",
     ]
-    assert row(measured, "peer")[-2:] == ["10.00 (5.00 to 15.00) times", "at least 10: met"]
+    assert row(measured, "peer")[-2:] == [f"10 (5.0 to 15) {TIMES}", "at least 10: met"]
     assert "2 cores of Example 9000" in measured and "50 users without wait" in measured
 
 
@@ -182,7 +184,7 @@ def user_steps(**last: float) -> UserSteps:
 
 def test_memory_is_counted_beyond_the_first_step() -> None:
     measured = report.users(user_steps())
-    assert "20.5 KB, met" in measured and "4.0 ms at 50 % of the core, met" in measured
+    assert "20.5 KB, met" in measured and "4 ms at 50 % of the core, met" in measured
 
 
 @pytest.mark.parametrize("busy", [{"cpu_s": 20.0}, {"requests": 240_000}])
@@ -195,9 +197,9 @@ def test_a_process_that_can_do_no_more_is_shown_and_misses_the_goal(
 
 
 def test_a_percentile_is_the_nearest_rank() -> None:
-    assert results.percentile(range(1, 101), 0.99) == 99
-    assert results.percentile(range(1, 101), 0.50) == 50
-    assert results.percentile([7.0], 0.99) == 7.0
+    assert nearest_rank(range(1, 101), 0.99) == 99
+    assert nearest_rank(range(1, 101), 0.50) == 50
+    assert nearest_rank([7.0], 0.99) == 7.0
 
 
 def test_goals_that_were_not_measured_are_not_met_in_silence() -> None:
@@ -207,13 +209,13 @@ def test_goals_that_were_not_measured_are_not_met_in_silence() -> None:
 
 @pytest.mark.parametrize("measured", [compared(series("peer", *[sample(1)] * 3)), user_steps()])
 def test_results_can_be_read_again(measured: Comparison | UserSteps, tmp_path: Path) -> None:
-    results.write(tmp_path / "results.json", measured)
-    assert results.read(tmp_path / "results.json", type(measured)) == measured
+    atomic.write_json(tmp_path / "results.json", measured)
+    assert command.read(tmp_path / "results.json", type(measured)) == measured
 
 
 def test_results_that_are_not_there_are_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no generators\.json .*; measure first"):
-        results.read(tmp_path / "generators.json", Comparison)
+        command.read(tmp_path / "generators.json", Comparison)
 
 
 def test_only_the_part_between_the_marks_is_replaced() -> None:
@@ -255,7 +257,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("bench.__main__.BENCH_DIR", tmp_path)
+    monkeypatch.setattr(command, "BENCH_DIR", tmp_path)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert main(arguments) == 2
     captured = capsys.readouterr()

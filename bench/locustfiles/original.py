@@ -1,7 +1,7 @@
-"""The seed's own way, 2020-09-20: answers are read, and nobody looks at them.
+"""The original test of 2020-09-20: responses are read, but not checked.
 
-Its tasks, names and words; its PUT without the `with` block that today's locust refuses, and one
-fixed device instead of drawn ones, because the server has fixed answers.
+Its tasks, names and words; its PUT without the `with` block that today's Locust refuses, and one
+fixed device instead of random ones, because the server has fixed responses.
 """
 
 import random
@@ -13,8 +13,8 @@ from locust.contrib.fasthttp import FastHttpUser
 from bench.answers import DEVICE_ID
 
 
-class SeedTasks(User):
-    """What a user of the seed does, whichever of locust's clients it holds."""
+class OriginalTasks(User):
+    """The tasks, for either of Locust's clients."""
 
     abstract = True
     wait_time = constant(0)
@@ -62,9 +62,9 @@ class SeedTasks(User):
         self.client.put("/accounts/device", json={"id": device_id, **field})
 
 
-class SeedUser(SeedTasks, HttpUser):
+class OriginalUser(OriginalTasks, HttpUser):
     """On requests."""
 
 
-class SeedFastUser(SeedTasks, FastHttpUser):
+class OriginalFastUser(OriginalTasks, FastHttpUser):
     """On geventhttpclient."""
