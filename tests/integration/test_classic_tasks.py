@@ -8,6 +8,7 @@ import pytest
 from commands import Commands, Finished
 from notice_server import NoticeServer, answers
 
+from harness.processes import locustfiles
 from harness.settings import HTTP_CLIENTS, PROJECT_DIR
 
 LOCUSTFILES = PROJECT_DIR / "tests" / "integration" / "locustfiles"
@@ -18,7 +19,7 @@ START_CHECK = 1
 
 def run(commands: Commands, server: NoticeServer, file: Path = CLASSIC, **env: str) -> Finished:
     users = ("--users=12", "--spawn-rate=12", "--run-time=8s", "--host", server.url)
-    command = ("-m", "locust", "--headless", "-f", str(file), *users)
+    command = ("-m", "locust", "--headless", "-f", locustfiles(file), *users)
     return commands.finish(commands.start(*command, **env))
 
 
