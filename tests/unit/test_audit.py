@@ -240,6 +240,7 @@ def test_a_server_with_an_answer_now_and_then_is_not(notice_server: NoticeServer
     assert found.devices == GIVE_UP_AFTER
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_costs_no_more_than_the_time_for_it(users: Users) -> None:
     def say_nothing(connection: socket.socket, answer: bytes) -> bool:
         gevent.sleep(600)

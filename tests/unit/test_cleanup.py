@@ -221,6 +221,7 @@ def test_a_server_that_is_away_leaves_all_behind(
     assert left(ledger) == {*devices.values()}
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_costs_no_more_than_the_time_for_it(
     notice_server: NoticeServer, ledger: Ledger
 ) -> None:
@@ -235,6 +236,7 @@ def test_a_server_that_does_not_answer_costs_no_more_than_the_time_for_it(
     assert left(ledger) == {*devices.values()}
 
 
+@pytest.mark.slow
 def test_what_was_done_before_the_time_was_over_is_struck_off(
     notice_server: NoticeServer, ledger: Ledger
 ) -> None:

@@ -150,6 +150,7 @@ def test_variants_differ_without_their_colours(tmp_path: Path) -> None:
 # The same again.
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     again = write_comparison(tmp_path / "three")
     code = "import pathlib, sys; from harness.compare import drawing; "
@@ -163,6 +164,7 @@ def test_two_processes_draw_the_same_bytes(folder: Path, tmp_path: Path) -> None
 # Few, many, and what went wrong.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variants", [1, 6])
 def test_one_variant_and_six_are_drawn(tmp_path: Path, variants: int) -> None:
     folder = write_comparison(tmp_path / "x", variants=variants, rounds=1, steps=(50, 100))
@@ -217,6 +219,7 @@ def test_a_second_attempt_stands_for_an_invalid_first(tmp_path: Path) -> None:
     assert picture.not_drawn == [] and len(picture.panels[0].runs) == 1
 
 
+@pytest.mark.slow
 def test_a_comparison_without_a_valid_run_is_a_page_too(tmp_path: Path) -> None:
     folder = write_comparison(tmp_path / "x", rounds=1, invalid=lambda *_: True)
     draw(folder)
@@ -277,6 +280,7 @@ def test_foreign_text_breaks_no_table_of_the_markdown(hostile: Picture) -> None:
     assert len(set(widths)) == 3, "three tables, each of one width"
 
 
+@pytest.mark.slow
 def test_foreign_titles_are_drawn(hostile: Picture) -> None:
     assert set(charts.draw_all(hostile)) == set(DESCRIPTIONS)
 
@@ -321,6 +325,7 @@ def test_what_is_no_comparison_is_refused(tmp_path: Path) -> None:
         draw(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     folder = write_comparison(tmp_path / "x", variants=1, rounds=1, steps=(50,))
     (folder / "charts").write_text("in the way")

@@ -207,6 +207,7 @@ def allowed(journals: list[dict[str, Writes]]) -> set[Value]:
     return possible(*journals) | at_first
 
 
+@pytest.mark.slow
 @given(
     st.lists(an_event(st.sampled_from("uvwxyz")) | an_event(st.booleans()), max_size=12), CLOCKS
 )

@@ -159,6 +159,7 @@ def test_without_a_round_nothing_is_said(tmp_path: Path) -> None:
     assert judged(folder).finding == "Nothing can be said yet: no round is whole."
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
     folder = begun(tmp_path / "compare-1", plan(rounds=2, steps=[100]))
     runfolder.write_objectives(folder, MET)

@@ -118,6 +118,7 @@ def rows_of(markdown_text: str) -> list[list[str]]:
 # The numbers.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda path: path.name)
 def test_every_recorded_run_is_drawn_without_a_warning(recorded: Path, tmp_path: Path) -> None:
     folder = copied(recorded, tmp_path)
@@ -341,6 +342,7 @@ def test_seconds_after_the_run_was_over_are_not_drawn(tmp_path: Path) -> None:
 # The same again.
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same_bytes(tmp_path: Path) -> None:
     folders = []
     for name in ("first", "second"):
@@ -358,6 +360,7 @@ def test_two_processes_draw_the_same_bytes(tmp_path: Path) -> None:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_drawing_again_over_a_report_changes_nothing(run: Path) -> None:
     draw(run)
     before = {name: (run / name).read_bytes() for name in DRAWN}
@@ -462,11 +465,13 @@ def test_a_script_without_a_font_would_be_noticed(tmp_path: Path) -> None:
         charts.draw_all(found)
 
 
+@pytest.mark.slow
 def test_signs_that_nobody_sees_need_no_glyph(tmp_path: Path) -> None:
     found = gather(write_run(tmp_path / "run", keys=[("GET", "/\x07\N{RIGHT-TO-LEFT OVERRIDE}")]))
     assert charts.draw_all(found)
 
 
+@pytest.mark.slow
 def test_a_name_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:
     found = gather(write_run(tmp_path / "run", keys=[("GET", r"/$\frac{$"), ("GET", "/_x")]))
     assert charts.draw_all(found)
@@ -475,6 +480,7 @@ def test_a_name_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:
 # Runs that went wrong.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "requests"),
     [((), 0), (((3, 8),), 0), (((3, 1),), 5), (((3, 2),), 5)],
@@ -501,6 +507,7 @@ def test_a_chart_without_samples_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(said) == 6, "three panels of the overview, and each other chart"
 
 
+@pytest.mark.slow
 def test_a_killed_run_with_cut_last_lines_is_drawn(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", ended=False)
     whole = gather(run)
@@ -580,12 +587,14 @@ def test_a_broken_histogram_is_named(
     assert "histograms.hlog is broken" in refused(capsys, run)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to_is_named(run: Path) -> None:
     (run / "charts").write_text("in the way")
     with pytest.raises(ConfigurationError, match="cannot write to"):
         draw(run)
 
 
+@pytest.mark.slow
 def test_an_interrupted_drawing_leaves_no_half_file(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -617,9 +626,13 @@ def test_the_exit_code_is_0_when_a_failed_run_was_drawn(
 # The pictures.
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return charts.draw_all(gather(write_run(tmp_path_factory.mktemp("pictures") / "run")))
+
+
 @pytest.mark.parametrize("name", [name for name in DRAWN if name.endswith("png")])
-def test_a_picture_has_something_in_it(run: Path, name: str) -> None:
-    pictures = charts.draw_all(gather(run))
+def test_a_picture_has_something_in_it(pictures: dict[str, bytes], name: str) -> None:
     picture = image.imread(io.BytesIO(pictures[Path(name).name]))
     assert picture.shape[1] == 1200 and picture.shape[0] > 200
     colours = {

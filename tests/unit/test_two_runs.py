@@ -96,6 +96,7 @@ def judged(run: Run, before: Steady, after: Steady, most: float = 1.10) -> Judge
     return slowdown.judge(compared(run, before, after), most)
 
 
+@pytest.mark.slow
 def test_the_same_server_is_hardly_ever_called_slower(run: Run) -> None:
     pairs = [compared(run, steady(seed), steady(seed + 1000)) for seed in range(20)]
     called = [sum(slowdown.judge(pair, most).exit_code for pair in pairs) for most in (1.1, 1.0)]
@@ -103,6 +104,7 @@ def test_the_same_server_is_hardly_ever_called_slower(run: Run) -> None:
     assert called[1] <= 6  # without tolerance, chance alone makes one in eight of 14 ratios
 
 
+@pytest.mark.slow
 def test_a_server_slower_by_a_third_is_called_so_and_the_interval_holds_it(run: Run) -> None:
     held = shown = 0
     for seed in range(10):

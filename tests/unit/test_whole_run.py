@@ -358,7 +358,11 @@ class WholeRun(RuleBasedStateMachine):
         assert left == said["reserved"] - over
 
 
-TestWholeRun = pytest.mark.timeout(600)(WholeRun.TestCase)  # making a failure small takes long
+TestWholeRun = WholeRun.TestCase
+TestWholeRun.pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),  # making a failure small takes long
+]
 TestWholeRun.settings = settings(
     deadline=None,
     derandomize=True,
