@@ -31,8 +31,8 @@ EXPERIMENT = $(if $(VARIANTS),--variants $(VARIANTS)) $(call option,AA,aa) \
 TWO_RUNS = $(if $(BASE),'$(BASE)') '$(RUN)' $(call option,MAX_SLOWDOWN,max-slowdown) \
 	$(if $(ANYWAY),--anyway)
 
-.PHONY: help run ui distributed cleanup report compare baseline test test-suite test-target \
-	test-compose lint bench bench-users bench-distributed clean $(SUITE)
+.PHONY: help run ui distributed cleanup report compare baseline test test-fast test-suite \
+	test-target test-bare test-bare-machine programs quick-drawings quick-others test-compose lint bench bench-users bench-distributed clean $(SUITE)
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -83,6 +83,28 @@ test-suite: $(VENV)/dev.stamp
 
 $(SUITE): $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $@
+
+# What a file of tests of drawings takes, all others take together.
+DRAWINGS = $(wildcard tests/unit/*report*.py)
+quick-drawings quick-others: $(VENV)/dev.stamp
+quick-drawings:
+	$(BIN)/python -m pytest -m 'not slow' $(DRAWINGS)
+quick-others:
+	$(BIN)/python -m pytest -m 'not slow' $(filter-out $(DRAWINGS), $(wildcard tests/unit/*.py))
+
+test-fast: $(VENV)/dev.stamp ## linters, types and the quick unit tests, in a minute
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) lint quick-drawings quick-others
+
+test-bare: ## what must pass on a machine that has Python and nothing else (4 minutes)
+	@.ci/bare
+
+# What .ci/bare calls where nginx, openssl, ip and chromium are hidden.
+test-bare-machine: $(VENV)/dev.stamp
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) \
+		tests/unit lint tests/integration/test_processes.py programs
+
+programs: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m programs
 
 test-compose: $(VENV)/dev.stamp ## docker compose for real, where a Docker engine is at hand (5 minutes)
 	@docker version >/dev/null 2>&1 || \

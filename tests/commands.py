@@ -18,7 +18,8 @@ import pytest
 from harness.processes import locustfiles
 from harness.settings import NAMES, PROJECT_DIR
 
-PATIENCE_S = 60
+PATIENCE_S = 240
+"""Every wait of a test ends after so long: it hangs then, on a slow and busy machine too."""
 LONG_RUN_RULES = ("mix", "steady state", "samples", "planned users")
 
 

@@ -23,11 +23,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
     from locustfile import NoticeUser
 
+import programs
 from notice_server import NoticeServer
 
 from harness.data import SEED_VOCABULARY
 from harness.devices import Devices
 from harness.user import Shared, share
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if programs.FIXTURES & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.programs)
 
 
 @pytest.fixture

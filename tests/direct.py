@@ -1,11 +1,12 @@
 """Asks the servers that the tests start, never through a proxy.
 
-`requests.get` asks the proxy that HTTP_PROXY names even for 127.0.0.1.
+`requests.get` asks the proxy that HTTP_PROXY names even for 127.0.0.1, and waits for ever.
 """
 
 from __future__ import annotations
 
 import requests
+from commands import PATIENCE_S
 
 
 def session() -> requests.Session:
@@ -16,9 +17,9 @@ def session() -> requests.Session:
 
 def get(url: str, **options: object) -> requests.Response:
     with session() as once:
-        return once.get(url, **options)
+        return once.get(url, **{"timeout": PATIENCE_S, **options})
 
 
 def post(url: str, **options: object) -> requests.Response:
     with session() as once:
-        return once.post(url, **options)
+        return once.post(url, **{"timeout": PATIENCE_S, **options})

@@ -33,6 +33,7 @@ class Parts:
         self.started: list[Process] = []
 
     def start(self, *arguments: str, file: Path = WRITE_LOG, **env: str) -> Process:
+        """Start locust with a locustfile; `worker` and `master` take the same options."""
         command = ("-m", "locust", "-f", locustfiles(file), *arguments)
         usual = {"WRITE_LOG": str(self.logs), "ANSWER_TIMEOUT_S": "2"}
         process = self.commands.start(*command, **{**usual, **env})
@@ -42,13 +43,13 @@ class Parts:
     def worker(self, **options: object) -> Process:
         return self.start("--worker", f"--master-port={self.port}", **options)  # type: ignore[arg-type]
 
-    def master(self, users: int, workers: int, *arguments: str, **env: str) -> Process:
+    def master(self, users: int, workers: int, *arguments: str, **options: object) -> Process:
         return self.start(
             *("--headless", "--only-summary", "--master", f"--master-bind-port={self.port}"),
             *(f"--expect-workers={workers}", f"--users={users}", f"--spawn-rate={users}"),
             *(f"--seed={SEED}", "--run-id=run", "--tags", "write"),
             *("--host", self.server.url, *arguments),
-            **env,
+            **options,  # type: ignore[arg-type]
         )
 
     def writes(self, since_s: float = 0.0) -> dict[int, set[int]]:

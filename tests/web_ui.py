@@ -9,11 +9,9 @@ from collections.abc import Iterator
 
 import direct
 import requests
-from commands import Commands, wait_until
+from commands import PATIENCE_S, Commands, wait_until
 
 from harness.processes import free_port
-
-PATIENCE_S = 30
 
 
 @contextlib.contextmanager
@@ -39,7 +37,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 def answers(url: str) -> bool:
     try:
-        direct.get(url, timeout=PATIENCE_S)
+        direct.get(url)
     except requests.ConnectionError:
         return False
     return True
@@ -47,14 +45,14 @@ def answers(url: str) -> bool:
 
 def post(url: str, **fields: object) -> dict:
     """Press a button of the web UI; return its answer."""
-    answer = direct.post(url, data=fields, timeout=PATIENCE_S).json()
+    answer = direct.post(url, data=fields).json()
     assert answer["success"] is True, answer
     return answer
 
 
 def state(url: str) -> dict:
     """Return how the run stands, as the live page has it."""
-    return direct.get(f"{url}/verdict/state", timeout=PATIENCE_S).json()
+    return direct.get(f"{url}/verdict/state").json()
 
 
 def verdict(url: str) -> str | None:

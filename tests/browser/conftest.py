@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from commands import Commands
+from commands import PATIENCE_S, Commands
 from integration.conftest import commands  # noqa: F401 - a fixture
+from programs import needed
 from selenium import webdriver
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
+from harness.processes import find_program
+
 WIDTH, HEIGHT = 1200, 900
-PATIENCE_S = 30
 
 
 @pytest.fixture
@@ -25,20 +24,19 @@ def downloads(tmp_path: Path) -> Path:
 
 def start_chromium(options: webdriver.ChromeOptions) -> webdriver.Chrome:
     """Start it without a screen; both it and its driver ignore HTTP_PROXY."""
-    options.binary_location = CHROMIUM or ""
+    driver = needed("chromedriver")
+    options.binary_location = find_program("google-chrome") or needed("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.add_argument("--no-proxy-server")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("no_proxy", "localhost")  # where selenium asks the driver
-        return webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        return webdriver.Chrome(options, webdriver.ChromeService(driver))
 
 
 @pytest.fixture
 def browser(commands: Commands, downloads: Path) -> Iterator[webdriver.Chrome]:  # noqa: F811
     """Yield a browser that is gone, with its processes, before `commands` looks what is left."""
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("needs chromium and chromedriver")
     options = webdriver.ChromeOptions()
     options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})

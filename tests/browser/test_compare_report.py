@@ -14,7 +14,6 @@ from browser.test_report import (
     colour,
     drawn,
     page,  # noqa: F401
-    pytestmark,  # noqa: F401
     wait,
 )
 from compare_folders import write_comparison

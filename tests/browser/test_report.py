@@ -8,7 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from browser.conftest import CHROMIUM, DRIVER, start_chromium
+from browser.conftest import start_chromium
+from commands import PATIENCE_S
 from run_folders import KEYS, failure, write_run
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -19,12 +20,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from harness import report, result
 from harness.report import palette
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM or not DRIVER, reason="needs chromium and chromedriver"
-)
 HOSTILE = ("GET", "/x</script><script>window.broken=1</script>")
 PLOTS = ("over-time", "distribution", "heat-map", "by-endpoint", "health")
-PATIENCE_S = 30
 DESKTOP, PHONE = (1200, 900), (375, 812)
 
 

@@ -31,7 +31,7 @@ def test_every_service_gets_healthy(stack: Stack) -> None:
     wanted = {(each, "healthy") for each in SERVICES - {"seed"}} | {("seed", "exited 0")}
     wait_until(lambda: states() == wanted, f"{wanted}", HEALTHY_S, poll_s=POLL_S)
     assert len(stack.containers("worker")) == 2
-    answer = direct.get(f"{stack.web_url}/stats/requests", timeout=30).json()
+    answer = direct.get(f"{stack.web_url}/stats/requests").json()
     assert [worker["state"] for worker in answer["workers"]] == ["ready", "ready"]
 
 

@@ -13,6 +13,7 @@ import pytest
 from commands import PATIENCE_S
 from notice_server import NoticeServer
 from notice_server import answers as answering
+from programs import needed
 
 from bench import BenchError, answers, measure
 from bench.generators import GENERATORS, PYTHON, Generator, Job
@@ -20,7 +21,7 @@ from bench.locustfiles import ours
 from bench.server import Nginx
 from harness import contract
 from harness.origin import Origin
-from harness.processes import find_program, open_directly
+from harness.processes import open_directly
 from harness.session import Session
 from harness.settings import Settings
 from locustfile import NoticeUser
@@ -40,8 +41,7 @@ json.dump({"requests": sent + more, "failures": 0}, open(report, "w"))
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Nginx]:
-    if find_program("nginx") is None:
-        pytest.skip("needs nginx: apt-get install nginx-light")
+    needed("nginx")
     folder = tmp_path / "nginx"
     folder.mkdir()
     with Nginx(folder) as server:

@@ -11,6 +11,7 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 import psutil
 import pytest
 from commands import PATIENCE_S
+from programs import needed
 
 from bench import BenchError, answers
 from bench.distributed import measuring
@@ -19,15 +20,14 @@ from bench.distributed.messages import sharing, sharing_bytes, total
 from bench.distributed.results import Load
 from bench.server import Nginx, with_id_in_query
 from harness import contract
-from harness.processes import find_program, open_directly
+from harness.processes import open_directly
 
 WAIT_S = (0.1, 0.3)
 
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Nginx]:
-    if find_program("nginx") is None:
-        pytest.skip("needs nginx: apt-get install nginx-light")
+    needed("nginx")
     folder = tmp_path / "nginx"
     folder.mkdir()
     with Nginx(folder) as server:

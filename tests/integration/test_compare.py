@@ -11,43 +11,56 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import Commands, interrupt, wait_until
+from commands import PATIENCE_S, Commands, interrupt, wait_until
+from programs import needed
 
 from harness.compare import files
 from harness.compare.files import Comparison
 
-DELAY_S = 0.05
+DELAY_S = 0.1
+"""So long that next to it the processor's part of an answer hardly counts."""
+USERS = 20
 DEPLOYMENT = """
 [{name}]
 command = ["{{python}}", "-m", "gunicorn", "slow_wsgi:application", "--workers", "{workers}",
-           "--bind", "{{address}}"]
+           "--bind", "{{address}}", "--env", "TEST={test}"]
 environment = {{ PYTHONPATH = "{here}", DELAY_S = "{delay_s}" }}
 """
 SHORT = ("--step-time", "4s", "--warm-up", "0s", "--tags", "list")
+
+pytestmark = pytest.mark.timeout(6 * PATIENCE_S)  # the first test waits for all five runs
 
 
 def prepared(commands: Commands) -> dict[str, str]:
     """Write two deployments, of which one has twice the pace, and objectives that both meet."""
     here = Path(__file__).parent
     texts = [
-        DEPLOYMENT.format(name=name, workers=workers, here=here, delay_s=DELAY_S)
+        DEPLOYMENT.format(
+            name=name, workers=workers, here=here, delay_s=DELAY_S, test=commands.folder
+        )
         for name, workers in (("one", 1), ("two", 2))
     ]
     (commands.folder / "deployments.toml").write_text("".join(texts), encoding="utf-8")
-    (commands.folder / "slo.toml").write_text("[total]\np95_ms = 9000\n", encoding="utf-8")
-    return {"DEPLOYMENTS_FILE": "deployments.toml", "SLO_FILE": "slo.toml"}
+    objectives = "[total]\np95_ms = 60000\n[generator]\nlag_ms = 10000\n"  # others run beside it
+    (commands.folder / "slo.toml").write_text(objectives, encoding="utf-8")
+    return {
+        "DEPLOYMENTS_FILE": "deployments.toml",
+        "SLO_FILE": "slo.toml",
+        "AUDIT_SAMPLE": "0",  # to read devices back takes this server long
+    }
 
 
 def finished(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in (folder / files.RUNS).glob(f"*/{files.SERVER}"))
 
 
-def servers() -> list[psutil.Process]:
-    """Return the processes of a slow server that run on this machine for this test."""
+def servers(commands: Commands) -> list[psutil.Process]:
+    """Return the processes of the slow servers that this test has started."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         words = process.info["cmdline"] or []
-        if "slow_wsgi:application" in words and process.info["status"] != psutil.STATUS_ZOMBIE:
+        is_of_test = f"TEST={commands.folder}" in words
+        if is_of_test and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
 
@@ -58,8 +71,8 @@ def ports_of(folder: Path) -> list[int]:
     return [int(re.sub(r".*:", "", host)) for host in hosts]
 
 
-def nothing_runs(folder: Path) -> bool:
-    return not servers() and not any(listens(port) for port in ports_of(folder))
+def nothing_runs(commands: Commands, folder: Path) -> bool:
+    return not servers(commands) and not any(listens(port) for port in ports_of(folder))
 
 
 def listens(port: int) -> bool:
@@ -67,26 +80,29 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def nothing_is_left(folder: Path) -> bool:
-    return nothing_runs(folder) and not list(folder.glob("servers/*/*.sqlite3*"))
+def nothing_is_left(commands: Commands, folder: Path) -> bool:
+    return nothing_runs(commands, folder) and not list(folder.glob("servers/*/*.sqlite3*"))
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Commands, Comparison, str]:
-    """Compare both, two rounds, and kill the very first server in mid-step."""
+    """Compare both, two rounds, and kill the very first server as soon as it has users."""
     commands = Commands(tmp_path_factory.mktemp("compared"))
-    command = ("-m", "harness", "compare", "--rounds", "2", "--steps", "60", "--seed", "5")
+    command = ("-m", "harness", "compare", "--rounds", "2", "--steps", str(USERS), "--seed", "5")
     process = commands.start(*command, *SHORT, "--run-id", "unequal", **prepared(commands))
     folder = commands.results / "unequal"
-    wait_until(lambda: list(folder.glob("runs/*/timeline.csv")), "the first run")
-    wait_until(
-        lambda: ",60,60," in next(folder.glob("runs/*/timeline.csv")).read_text(), "all users"
-    )
-    first = min(servers(), key=lambda each: each.create_time())
+    wait_until(lambda: seconds(folder), "a second of the first run")
+    first = min(servers(commands), key=lambda each: each.create_time())
     os.kill(first.pid, signal.SIGKILL)
-    stdout, stderr = process.communicate(timeout=110)
+    stdout, stderr = process.communicate(timeout=5 * PATIENCE_S)
     assert (process.returncode, stderr) == (0, ""), stdout
     return commands, files.read_comparison(folder), stdout
+
+
+def seconds(folder: Path) -> list[str]:
+    """Return the seconds that the first run has written down so far."""
+    files = folder.glob("runs/*/timeline.csv")
+    return [line for file in files for line in file.read_text().splitlines()[1:]]
 
 
 def test_twice_the_workers_have_twice_the_pace(
@@ -123,7 +139,7 @@ def test_no_process_no_port_and_no_database_is_left(
     compared: tuple[Commands, Comparison, str],
 ) -> None:
     commands, _, _ = compared
-    assert nothing_is_left(commands.results / "unequal")
+    assert nothing_is_left(commands, commands.results / "unequal")
 
 
 def test_every_run_says_what_its_server_took(compared: tuple[Commands, Comparison, str]) -> None:
@@ -132,7 +148,8 @@ def test_every_run_says_what_its_server_took(compared: tuple[Commands, Compariso
         if run.is_valid:
             assert run.server is not None
             assert 10 < run.server.memory_mb < 1000
-            assert 0.2 < run.server.cpu_ms_per_request < 20
+            # A request takes 1 to 10 ms: only a wrong unit, or processes left out, leave this.
+            assert 0.2 < run.server.cpu_ms_per_request < 200
             manifest = commands.results / "unequal" / run.folder / "run.json"
             assert json.loads(manifest.read_text())["deployment"] == run.variant
 
@@ -164,19 +181,19 @@ def test_an_interrupted_comparison_goes_on_where_it_was(commands: Commands) -> N
     assert ended.stderr == (
         "interrupted; go on with: python -m harness compare --resume results/stopped\n"
     )
-    assert nothing_is_left(folder) and finished(folder) == kept
+    assert nothing_is_left(commands, folder) and finished(folder) == kept
     before = (folder / files.RUNS / kept[0] / files.SERVER).stat().st_mtime_ns
 
     process = commands.start(*compare, "--resume", "results/stopped", **env)
-    wait_until(lambda: len(servers()) >= 1, "the server of the second run")
+    wait_until(lambda: servers(commands), "the server of the second run")
     wait_until(lambda: len(list(folder.glob("runs/*/timeline.csv"))) == 2, "the second run")
     process.kill()
     commands.finish(process)
-    wait_until(lambda: nothing_runs(folder), "no process is left", 20)
+    wait_until(lambda: nothing_runs(commands, folder), "no process is left")
 
     ended = commands.finish(commands.start(*compare, "--resume", "results/stopped", **env))
     assert ended.exit_code == 0, ended.stderr
-    assert len(finished(folder)) == 2 and nothing_is_left(folder)
+    assert len(finished(folder)) == 2 and nothing_is_left(commands, folder)
     assert (folder / files.RUNS / kept[0] / files.SERVER).stat().st_mtime_ns == before
     assert "start 2 of 2" in ended.stdout and "start 1 of 2" not in ended.stdout
 
@@ -184,10 +201,16 @@ def test_an_interrupted_comparison_goes_on_where_it_was(commands: Commands) -> N
 def test_what_a_run_refuses_ends_the_comparison(commands: Commands) -> None:
     ended = commands.harness("compare", "--steps", "10", "--tags", "lst", **prepared(commands))
     assert ended.exit_code == 2
-    assert ended.stderr.startswith("error: unknown tags: lst; there are browse, device, ")
-    assert len(ended.stderr.splitlines()) == 1 and not servers()
+    assert ended.stderr.startswith("error: unknown tags: lst; choose from browse, device, ")
+    assert len(ended.stderr.splitlines()) == 1 and not servers(commands)
 
 
+@pytest.fixture
+def nginx() -> str:
+    return needed("nginx")
+
+
+@pytest.mark.usefixtures("nginx")
 def test_a_variant_behind_nginx_needs_no_rights(commands: Commands) -> None:
     slo_file = prepared(commands)["SLO_FILE"]
     command = ("compare", "--variants", "gunicorn-nginx", "--rounds", "1", "--steps", "10")

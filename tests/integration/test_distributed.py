@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 
 from locust.event import Events
@@ -16,6 +17,7 @@ from notice_server import NoticeServer
 
 from harness import lifecycle, messages
 from harness.processes import free_port
+from harness.timeseries import read_timeline
 
 SHORT = ("--users=40", "--spawn-rate=40", "--run-time=4s")
 
@@ -105,7 +107,7 @@ def test_a_run_that_ends_in_the_ramp_up_wakes_nobody_again(commands, notice_serv
 
 def all_are_reading(server, users):
     """Say whether the users of both workers are there, and not only the first of them."""
-    return len(server.devices) == users and server.seen["GET", "/notice/all"] > 20
+    return len(server.devices) >= users and server.seen["GET", "/notice/all"] > 20
 
 
 def start_parts(commands, notice_server, *options):
@@ -136,7 +138,8 @@ def test_workers_that_are_stopped_report_before_they_go(commands, notice_server)
 def test_the_waiting_of_the_workers_is_no_part_of_the_run(commands, notice_server):
     port = str(free_port())
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
-    time.sleep(8)
+    time.sleep(5)
+    began_s = time.time()
     master = commands.start_locust(
         *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
         *("--users=20", "--spawn-rate=20", "--host", notice_server.url, "--run-time=4s"),
@@ -145,7 +148,8 @@ def test_the_waiting_of_the_workers_is_no_part_of_the_run(commands, notice_serve
     for worker in workers:
         commands.finish(worker)
     assert run.faults == [], run.stderr
-    assert 2 < run.summary["duration_s"] < 11  # the workers' 8 s and the 4 s are more
+    assert 2 < run.summary["duration_s"] < time.time() - began_s
+    assert min(row.second for row in read_timeline(run.folder)) >= int(began_s)
     total = run.summary["total"]["whole_run"]
     assert total["requests_per_s"] == pytest.approx(
         total["requests"] / run.summary["duration_s"], rel=0.05
@@ -177,7 +181,9 @@ def test_a_worker_with_a_wrong_clock_makes_the_run_invalid(commands, notice_serv
     for worker in workers:
         commands.finish(worker)
     assert run.exit_code == 3
-    assert "- the clock of a worker is off by 5.0 s" in run.stdout, run.stdout + run.stderr
+    off = re.search(r"- the clock of a worker is off by (\d+\.\d) s", run.stdout)
+    assert off, run.stdout + run.stderr
+    assert 5 <= float(off[1]) < 8, "more by what the fastest report took, on a busy machine"
 
 
 def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_server):
@@ -192,7 +198,7 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
     for number in (1, 2):
         wait_until(lambda: is_started(url), "both are ready again")
         wait_until(lambda: all_are_reading(notice_server, 10), "users are reading")
-        assert direct.post(f"{url}/stop", timeout=30).json()["success"] is True
+        assert direct.post(f"{url}/stop").json()["success"] is True
         summaries = sorted(commands.results.glob("*/summary.json"))
         assert len(summaries) == number
         summary = json.loads(summaries[-1].read_text())
@@ -207,12 +213,12 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
 def is_started(url):
     """Say whether a run could be started; asked for again, as the refusal tells."""
     form = {"user_count": 10, "spawn_rate": 10}
-    return direct.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
+    return direct.post(f"{url}/swarm", data=form).json()["success"]
 
 
 def ready_workers(url):
     try:
-        workers = direct.get(f"{url}/stats/requests", timeout=30).json()["workers"]
+        workers = direct.get(f"{url}/stats/requests").json()["workers"]
     except requests.ConnectionError:
         return 0
     return [worker["state"] for worker in workers].count("ready")

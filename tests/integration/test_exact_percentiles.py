@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from commands import Commands, Finished
+from commands import PATIENCE_S, Commands, Finished
 
 from harness import histograms, timeseries
 from harness.processes import free_port, locustfiles
@@ -87,7 +87,7 @@ def test_percentiles_are_those_of_all_requests(
         started = [commands.start(*worker_of, **given) for _ in range(workers)]
         run = commands.finish(master)
         for worker in started:
-            worker.communicate(timeout=30)
+            worker.communicate(timeout=PATIENCE_S)
         assert len(list(raw.glob("*.txt"))) == workers + 1
     assert run.faults == [], run.stderr
     check(run, raw)

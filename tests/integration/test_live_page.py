@@ -8,9 +8,9 @@ import json
 import direct
 import pytest
 import requests
-from commands import wait_until
+from commands import PATIENCE_S, wait_until
 from notice_server import answers as answering
-from web_ui import PATIENCE_S, end, post, state, verdict, web_ui
+from web_ui import end, post, state, verdict, web_ui
 
 from harness.processes import free_port
 
@@ -27,7 +27,7 @@ def easy(tmp_path):
 
 
 def get(url):
-    return direct.get(url, timeout=PATIENCE_S)
+    return direct.get(url)
 
 
 def run_until(url, wanted, **fields):
@@ -55,7 +55,7 @@ def test_it_follows_a_run_to_its_end(commands, notice_server, easy):
         assert later["requests"] > 0 and 0 < later["written_s"] <= later["moment"]["elapsed_s"]
         assert later["moment"]["users"] == later["moment"]["target_users"] == 40
         assert "Pass so far" in get(f"{url}/verdict").text
-        direct.post(f"{url}/stop", timeout=PATIENCE_S)
+        direct.post(f"{url}/stop")
 
         over = state(url)
         (folder,) = commands.results.iterdir()
@@ -76,7 +76,7 @@ def test_it_follows_a_run_to_its_end(commands, notice_server, easy):
 def test_nothing_else_is_handed_out(commands, notice_server, easy, name):
     with web_ui(commands, HOST=notice_server.url, **easy) as url:
         run_until(url, "too early", user_count=1)
-        direct.post(f"{url}/stop", timeout=PATIENCE_S)
+        direct.post(f"{url}/stop")
         assert get(f"{url}/verdict/files/summary.json").ok
         asked = requests.Request("GET", f"{url}/").prepare()
         asked.url = f"{url}/verdict/files/{name}"  # requests would tidy the dots away
@@ -95,18 +95,18 @@ def test_wrong_answers_fail_at_once(commands, notice_server):
 def test_a_reset_in_mid_run_makes_it_invalid_at_once_and_for_good(commands, notice_server, easy):
     with web_ui(commands, HOST=notice_server.url, **easy) as url:
         run_until(url, "too early")
-        direct.post(f"{url}/stats/reset", timeout=PATIENCE_S)
+        direct.post(f"{url}/stats/reset")
         assert verdict(url) == "invalid"
         assert state(url)["standing"]["reasons"] == ["the statistics were reset in mid-run"]
-        direct.post(f"{url}/stop", timeout=PATIENCE_S)
+        direct.post(f"{url}/stop")
         assert verdict(url) == "invalid"
 
 
 def test_the_next_run_begins_anew(commands, notice_server, easy):
     with web_ui(commands, HOST=notice_server.url, **easy) as url:
         run_until(url, "too early")
-        direct.post(f"{url}/stats/reset", timeout=PATIENCE_S)
-        direct.post(f"{url}/stop", timeout=PATIENCE_S)
+        direct.post(f"{url}/stats/reset")
+        direct.post(f"{url}/stop")
         first = state(url)["run_id"]
         run_until(url, "too early")
         second = state(url)
@@ -138,7 +138,7 @@ def test_a_login_keeps_strangers_out(commands, notice_server):
     login = {"WEB_LOGIN": "1", "WEB_USERNAME": "kim", "WEB_PASSWORD": "correct horse"}
     with web_ui(commands, HOST=notice_server.url, **login) as url:
         for path in (*PRIVATE, "/verdict/files/nothing", "/stats/requests"):
-            stranger = direct.get(url + path, timeout=PATIENCE_S, allow_redirects=False)
+            stranger = direct.get(url + path, allow_redirects=False)
             assert stranger.status_code == 302 and "/login" in stranger.headers["Location"], path
             assert "verdict-title" not in stranger.text
         owner = direct.session()
@@ -165,5 +165,5 @@ def test_of_two_workers_it_shows_both_and_the_loss_of_one(commands, notice_serve
         wait_until(lambda: verdict(url) == "invalid", "the loss is told")
         (reason,) = state(url)["standing"]["reasons"]
         assert "lost" in reason and "workers" in reason
-        direct.post(f"{url}/stop", timeout=PATIENCE_S)
+        direct.post(f"{url}/stop")
         assert (state(url)["phase"], verdict(url)) == ("over", "invalid")

@@ -26,8 +26,6 @@ CLOCK_S = 0.1
 
 Parts = list[subprocess.Popen[str]]
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture
 def networks() -> Iterator[Networks]:

@@ -12,7 +12,7 @@ import direct
 import psutil
 import pytest
 import requests
-from commands import Commands, wait_until
+from commands import PATIENCE_S, Commands, wait_until
 from notice_server import NoticeServer
 from run_folders import write_run
 
@@ -80,20 +80,20 @@ def test_a_run_of_the_web_ui_is_drawn(commands: Commands, notice_server: NoticeS
 
     def answers() -> bool:
         try:
-            return direct.get(url, timeout=30).ok
+            return direct.get(url).ok
         except requests.ConnectionError:
             return False
 
     try:
         wait_until(answers, "the web UI answers")
         form = {"user_count": 3, "spawn_rate": 3}
-        assert direct.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
+        assert direct.post(f"{url}/swarm", data=form).json()["success"]
         wait_until(lambda: len(notice_server.devices) == 3, "users are there")
-        assert direct.post(f"{url}/stop", timeout=60).json()["success"]
+        assert direct.post(f"{url}/stop").json()["success"]
         wait_until(lambda: [*commands.results.glob("*/report.html")], "the report is drawn")
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     (folder,) = commands.results.iterdir()
     assert drawn(folder)
 

@@ -11,7 +11,7 @@ import direct
 import psutil
 import pytest
 import requests
-from commands import wait_until
+from commands import PATIENCE_S, wait_until
 from notice_server import answers_late
 
 from harness.processes import free_port
@@ -36,19 +36,19 @@ def web_ui(commands, notice_server):
     for process in started:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE_S)
 
 
 def answers(url):
     try:
-        return direct.get(url, timeout=30).ok
+        return direct.get(url).ok
     except requests.ConnectionError:
         return False
 
 
 def swarm(url, **fields):
     form = {"user_count": 5, "spawn_rate": 5, **fields}
-    return direct.post(f"{url}/swarm", data=form, timeout=30).json()
+    return direct.post(f"{url}/swarm", data=form).json()
 
 
 def all_are_reading(notice_server):
@@ -62,12 +62,12 @@ def folders(commands):
 
 def test_a_run_is_started_watched_and_stopped(commands, notice_server, web_ui):
     _, url = web_ui()
-    assert notice_server.url in direct.get(url, timeout=30).text, "the host field is filled in"
+    assert notice_server.url in direct.get(url).text, "the host field is filled in"
     assert swarm(url)["success"] is True
     wait_until(lambda: all_are_reading(notice_server), "users are reading")
-    stats = direct.get(f"{url}/stats/requests", timeout=30).json()
+    stats = direct.get(f"{url}/stats/requests").json()
     assert stats["user_count"] == 5 and stats["fail_ratio"] == 0
-    assert direct.post(f"{url}/stop", timeout=30).json()["success"] is True
+    assert direct.post(f"{url}/stop").json()["success"] is True
     (folder,) = folders(commands)
     assert (folder / "locust.html").exists()
     assert notice_server.devices == {}
@@ -78,7 +78,7 @@ def test_each_run_gets_a_folder_of_its_own_and_a_new_seed(commands, notice_serve
     for run_time in ("9m", ""):
         swarm(url, run_time=run_time)
         wait_until(lambda: notice_server.seen["POST", "/accounts/device"] >= 5, "registered")
-        direct.post(f"{url}/stop", timeout=30)
+        direct.post(f"{url}/stop")
         notice_server.seen.clear()
     runs = [json.loads((folder / "run.json").read_text()) for folder in folders(commands)]
     assert {run["run_time_s"] for run in runs} == {540, None}, "a field left empty is none"
@@ -97,7 +97,7 @@ def test_a_wrong_host_in_the_host_field_is_refused(commands, web_ui, host, messa
     _, url = web_ui(HOST="")
     answer = swarm(url, host=host)
     assert answer["success"] is False and message in answer["message"]
-    assert direct.get(f"{url}/stats/requests", timeout=30).json()["state"] == "ready"
+    assert direct.get(f"{url}/stats/requests").json()["state"] == "ready"
     assert folders(commands) == []
 
 
@@ -130,7 +130,7 @@ def test_another_host_in_mid_run_is_refused(notice_server, web_ui):
     assert answer["success"] is False and "a run is open" in answer["message"]
     assert swarm(url, user_count=6)["success"] is True, "more users are no other host"
     fields = {"user_class_name": "NoticeUser", "host": "http://example.com"}
-    answer = direct.post(f"{url}/user", json=fields, timeout=30).json()
+    answer = direct.post(f"{url}/user", json=fields).json()
     assert answer["success"] is False
 
 
@@ -141,7 +141,7 @@ def test_no_run_starts_before_the_last_one_has_ended(commands, notice_server, we
     swarm(url)
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] >= 3, "users are waiting")
     with ThreadPoolExecutor() as pool:
-        stop = pool.submit(direct.post, f"{url}/stop", timeout=30)
+        stop = pool.submit(direct.post, f"{url}/stop")
         wait_until(lambda: phase(url) == "stopping", "the run is being ended")
         answer = swarm(url)
         assert answer["success"] is False and "wait for its verdict" in answer["message"]
@@ -153,15 +153,15 @@ def test_no_run_starts_before_the_last_one_has_ended(commands, notice_server, we
 
 
 def phase(url):
-    return direct.get(f"{url}/verdict/state", timeout=30).json()["phase"]
+    return direct.get(f"{url}/verdict/state").json()["phase"]
 
 
 def test_a_reset_in_mid_run_makes_the_run_invalid(commands, notice_server, web_ui):
     _, url = web_ui()
     swarm(url)
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
-    direct.post(f"{url}/stats/reset", timeout=30)
-    direct.post(f"{url}/stop", timeout=30)
+    direct.post(f"{url}/stats/reset")
+    direct.post(f"{url}/stop")
     summary = json.loads((folders(commands)[0] / "summary.json").read_text())
     assert summary["exit_code"] == 3
     assert "the statistics were reset in mid-run" in summary["reasons"]
@@ -171,7 +171,7 @@ def test_a_form_cannot_choose_the_folder(commands, notice_server, web_ui):
     _, url = web_ui()
     swarm(url, run_id="../../elsewhere", seed="7")
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "users are reading")
-    direct.post(f"{url}/stop", timeout=30)
+    direct.post(f"{url}/stop")
     assert len(folders(commands)) == 1
 
 
@@ -189,20 +189,20 @@ def test_a_login_keeps_strangers_out(notice_server, web_ui):
     login = {"WEB_LOGIN": "1", "WEB_USERNAME": "kim", "WEB_PASSWORD": "correct horse"}
     _, url = web_ui(**login)
     stranger = direct.session()
-    assert "/login" in stranger.get(url, timeout=30).url
-    stranger.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=30)
+    assert "/login" in stranger.get(url).url
+    stranger.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1})
     wrong = {"username": "kim", "password": "wrong"}
-    assert "/login" in stranger.post(f"{url}/notice-load/login", data=wrong, timeout=30).url
+    assert "/login" in stranger.post(f"{url}/notice-load/login", data=wrong).url
     refused = {"user_count": 1, "spawn_rate": 1, "host": "http://example.com"}
-    asked = stranger.post(f"{url}/swarm", data=refused, timeout=30, allow_redirects=False)
+    asked = stranger.post(f"{url}/swarm", data=refused, allow_redirects=False)
     assert asked.status_code == 302, "no answer about hosts before the login"
     time.sleep(1)
     assert notice_server.seen["POST", "/accounts/device"] == 0
 
     owner = direct.session()
     right = {"username": "kim", "password": "correct horse"}
-    assert "/login" not in owner.post(f"{url}/notice-load/login", data=right, timeout=30).url
-    started = owner.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1}, timeout=30)
+    assert "/login" not in owner.post(f"{url}/notice-load/login", data=right).url
+    started = owner.post(f"{url}/swarm", data={"user_count": 1, "spawn_rate": 1})
     assert started.json()["success"] is True
 
 
@@ -213,7 +213,7 @@ def test_ctrl_c_after_stop_waits_for_the_result(commands, notice_server, web_ui)
     swarm(url)
     wait_until(lambda: all_are_reading(notice_server), "users are reading")
     with ThreadPoolExecutor() as pool:
-        pool.submit(direct.post, f"{url}/stop", timeout=30)
+        pool.submit(direct.post, f"{url}/stop")
         wait_until(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up")
         process.send_signal(signal.SIGINT)
         run = commands.finish(process)
@@ -221,14 +221,14 @@ def test_ctrl_c_after_stop_waits_for_the_result(commands, notice_server, web_ui)
 
 
 def test_ctrl_c_twice_ends_at_once_and_says_what_is_left(commands, notice_server, web_ui):
-    notice_server.faults["DELETE", "/accounts/device"] = answers_late(20)
-    process, url = web_ui(AUDIT_SAMPLE="0", CLEANUP_TIMEOUT_S="60")
+    notice_server.faults["DELETE", "/accounts/device"] = answers_late(9 * PATIENCE_S)
+    process, url = web_ui(AUDIT_SAMPLE="0", CLEANUP_TIMEOUT_S=f"{9 * PATIENCE_S}")
     swarm(url)
     wait_until(lambda: all_are_reading(notice_server), "users are reading")
     process.send_signal(signal.SIGINT)
     wait_until(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=PATIENCE_S)
     (folder,) = commands.results.iterdir()
     assert process.returncode == 3
     assert f"python -m harness cleanup results/{folder.name} deletes what is left" in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from programs import needed
 from session.raw_servers import Behaviour, Client, Server
 
 from harness.settings import Settings
@@ -66,12 +66,13 @@ class Authority:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl: apt-get install openssl")
+    openssl = needed("openssl")
     folder = tmp_path_factory.mktemp("authority")
     ca, key = folder / "ca.pem", folder / "ca.key"
     # Python 3.13 is strict: an authority has to say that it may sign.
-    _openssl_req(ca, key, "/CN=Test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    _openssl_req(
+        openssl, ca, key, "/CN=Test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign"
+    )
     signer = ("-CA", str(ca), "-CAkey", str(key))
 
     def signed(name: str, alternatives: str) -> str:
@@ -81,7 +82,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
             *("-addext", "basicConstraints=critical,CA:FALSE"),
             *("-addext", "authorityKeyIdentifier=keyid"),
         )
-        _openssl_req(certificate, own_key, f"/CN={name}", *signer, *extensions)
+        _openssl_req(openssl, certificate, own_key, f"/CN={name}", *signer, *extensions)
         both = folder / f"{name}.pem"
         both.write_bytes(certificate.read_bytes() + own_key.read_bytes())
         return str(both)
@@ -90,8 +91,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(str(ca), right, signed("wrong", "DNS:elsewhere.example"))
 
 
-def _openssl_req(certificate: Path, key: Path, subject: str, *more: str) -> None:
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+def _openssl_req(openssl: str, certificate: Path, key: Path, subject: str, *more: str) -> None:
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-nodes", "-days", "2", "-subj", subject]
     command += ["-out", str(certificate), "-keyout", str(key), *more]
     subprocess.run(command, check=True, capture_output=True)

@@ -19,6 +19,8 @@ import gevent.pool
 from gevent.server import StreamServer
 from gevent.socket import wait_write
 
+from commands import PATIENCE_S
+
 from harness import contract
 from harness.origin import Origin
 from harness.response import Response
@@ -244,7 +246,7 @@ class Client:
         ]
 
 
-def wait_for(true: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+def wait_for(true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
     """Let the other greenlets run until something is true."""
     latest = time.monotonic() + timeout_s
     while not true():
@@ -271,7 +273,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def wait_for_open_files(most: int, timeout_s: float = 30.0) -> int:
+def wait_for_open_files(most: int, timeout_s: float = PATIENCE_S) -> int:
     """Give both sides time to close what they close; return how many files are open then."""
     latest = time.monotonic() + timeout_s
     while (count := open_files()) > most and time.monotonic() < latest:

@@ -10,6 +10,7 @@ from random import Random
 import gevent
 
 import pytest
+from commands import PATIENCE_S
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from session.raw_servers import (
@@ -97,7 +98,7 @@ def test_an_exchange_ends_in_time(
     serve: Callable[..., Server], parts: list[bytes], keeps: bool
 ) -> None:
     server = serve(sends_pieces(parts, keeps=keeps))
-    with gevent.Timeout(30):
+    with gevent.Timeout(PATIENCE_S):
         fault_of(server.port, answer_s=0.1)  # raises whatever is not a Fault
     server.stop()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from gevent.monkey import get_original
 
 import pytest
+from commands import PATIENCE_S
 from session.raw_servers import OK, Client, Server, no_more_open_files, sends
 
 from harness.settings import PROJECT_DIR
@@ -58,7 +59,7 @@ def problems_of_a_hungry_process(host: str, pause_s: float = 0.0) -> list[str | 
     paths = [str(PROJECT_DIR), str(PROJECT_DIR / "tests")]
     program = f"import sys; sys.path[:0] = {paths}\nimport locust\n{HUNGRY}"
     command = [sys.executable, "-c", program, host, str(pause_s)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

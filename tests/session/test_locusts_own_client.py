@@ -23,6 +23,7 @@ from locust.stats import StatsError
 import flask
 import pytest
 import requests
+from commands import PATIENCE_S
 from session.raw_servers import wait_for
 
 from harness.data import SEED_VOCABULARY
@@ -464,7 +465,7 @@ def test_a_user_that_is_told_to_stop_stops_as_in_plain_locust(
         gevent.sleep(0.2)
         assert not stopping.ready(), "it waits for the answer"
         slow.set()
-    stopping.join(timeout=30)
+    stopping.join(timeout=PATIENCE_S)
     assert stopping.ready()
     assert environment.runner.user_count == 0
     answered = stop_timeout_s > 1 and not options

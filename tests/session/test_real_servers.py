@@ -15,6 +15,7 @@ from random import Random
 import gevent
 
 import pytest
+from programs import needed
 from session.conftest import Authority
 from session.raw_servers import Client
 
@@ -22,7 +23,6 @@ from harness import contract, deployments
 from harness.deployments import reference_server
 from harness.processes import free_port, open_directly, start_process, stop_process
 
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 KEPT_S = 2.0  # by gthread, which looks once a second at the latest which connections are due
 
 
@@ -140,8 +140,7 @@ def nginx(
     gthread: str, authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str]]:
     """Put nginx with gzip before the target; yield its plain and its TLS address."""
-    if not Path(NGINX).exists():
-        pytest.skip("needs nginx: apt-get install nginx-light")
+    program = needed("nginx")
     folder = tmp_path_factory.mktemp("nginx")
     plain, tls = free_port(), free_port()
     scratch = "".join(
@@ -162,7 +161,7 @@ def nginx(
             }}
         }}""")
     log = folder / "log"
-    command = [NGINX, "-c", str(folder / "nginx.conf"), "-e", "stderr", "-p", str(folder)]
+    command = [program, "-c", str(folder / "nginx.conf"), "-e", "stderr", "-p", str(folder)]
     process = start_process(command, log=log)
     try:
         await_health(f"http://127.0.0.1:{plain}", log)

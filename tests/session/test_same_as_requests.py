@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 import requests
+from commands import PATIENCE_S
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from session.raw_servers import GET, Server, endpoint, exchange, sends, sends_pieces
@@ -172,7 +173,7 @@ def by_requests(port: int) -> Outcome:
             answer = session.get(
                 f"http://127.0.0.1:{port}",
                 headers={"Accept-Encoding": "identity"},
-                timeout=30,
+                timeout=PATIENCE_S,
                 allow_redirects=False,
             )
         except requests.RequestException:

@@ -14,11 +14,11 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import pytest
 import requests
+from commands import PATIENCE_S
 from urllib3 import exceptions as urllib3
 
 from harness.clients import OverdueError, fault_of
 
-PATIENCE_S = 30.0
 SHORT_S = 0.3
 """How long a part of an answer may take when the server is to stall."""
 
@@ -145,7 +145,7 @@ def test_nobody_accepts() -> None:
         select.select([listener], [], [], 30)  # one is in the queue, which is full then
         with requests.Session() as session, pytest.raises(requests.RequestException) as caught:
             session.trust_env = False
-            session.get(f"http://127.0.0.1:{address[1]}", timeout=(0.3, 30))
+            session.get(f"http://127.0.0.1:{address[1]}", timeout=(0.3, PATIENCE_S))
     assert fault_of(caught.value) == "connect timeout"
 
 

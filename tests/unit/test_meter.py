@@ -10,6 +10,7 @@ from locust.env import Environment
 from locust.event import Events
 
 import pytest
+from commands import PATIENCE_S
 
 from harness.meter import Meter
 
@@ -150,7 +151,7 @@ def test_after_it_was_stopped_it_listens_no_more(environment: Environment, meter
 def test_it_tells_how_the_process_did(meter: Meter) -> None:
     meter._environment.runner = SimpleNamespace(user_count=7)
     health: list = []
-    with gevent.Timeout(20):
+    with gevent.Timeout(PATIENCE_S):
         while len(health) < 2:
             gevent.sleep(0.2)
             health += meter.taken().health

@@ -11,11 +11,11 @@ from pathlib import Path
 from locust.argument_parser import get_locustfiles_locally
 
 import pytest
+from commands import PATIENCE_S
 from notice_server import NoticeServer
 
 from harness.processes import locustfiles, open_directly, start_process, stop_process
 
-PATIENCE_S = 60
 HANDLER = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 
 
