@@ -22,7 +22,8 @@ from harness.compare import charts, contents, files, findings
 from harness.compare.drawing import DESCRIPTIONS, draw, markdown, page
 from harness.compare.files import CarriedInRound, Interval, VariantResult
 from harness.compare.picture import Picture, gather
-from harness.report import looks, palette
+from harness.report import charts as looks
+from harness.report import palette
 from harness.settings import PROJECT_DIR
 
 DRAWN = ("report.html", "report.md", *(f"charts/{name}" for name in DESCRIPTIONS))
