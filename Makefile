@@ -72,6 +72,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	cd target && $(FROM_TARGET)/python -m mypy .
 
 test-target: $(VENV)/dev.stamp

@@ -19,16 +19,11 @@ from harness.settings import Settings, redacted
 def clean_up(folder: Path, settings: Settings) -> int:
     """Delete the devices of a run that its ledger does not know to be gone; say what came of it.
 
-    Args:
-        folder: of the run, results/RUN_ID.
-        settings: of this process; a HOST that is that of the run brings its credentials along.
-
-    Returns:
-        The exit code: 0 when nothing is left, 1 when something is.
+    Returns the exit code: 0 when nothing is left, 1 when something is. A HOST in the settings that
+    is that of the run brings its credentials along.
 
     Raises:
-        ConfigurationError: it is no folder of a run, the run goes on, or its host is refused or
-            silent.
+        ConfigurationError: it is no run or goes on, or its host is refused or silent.
     """
     manifest = checked_manifest(folder)
     if not (folder / LEDGER).exists():
@@ -64,10 +59,7 @@ def _say(text: str) -> None:
 
 
 def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
-    """Return from when on nothing of the run can be under way, in seconds of `time.monotonic`.
-
-    Workers whose master was killed stop by themselves after a while; that is waited for.
-    """
+    """Return when nothing of the run can be under way any more, by `time.monotonic`; wait for workers."""
     has_ended = (folder / ENDING).exists()
     ago_s = time.time() - (folder / (ENDING if has_ended else LEDGER)).stat().st_mtime
     if not has_ended and manifest.workers and ago_s < GONE_AFTER_S:

@@ -44,11 +44,8 @@ def read_back(
 ) -> Audit:
     """Compare devices with what users wrote to them; takes at most `cleanup_timeout_s`.
 
-    Args:
-        origin: of the server.
-        ids: of the devices, all of them registered and none deleted.
-        journals: of all processes; None when one is missing: then only existence is checked.
-        settings: of the run.
+    The devices are registered and none is deleted. `journals` are those of all processes; None
+    when one is missing: then only existence is checked.
     """
     found = _Found()
     at_first = contract.at_first(settings.alarm_fields)

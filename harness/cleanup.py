@@ -93,8 +93,8 @@ def sweep(
 ) -> Swept:
     """Delete devices from the server and strike them off the ledger, within `cleanup_timeout_s`.
 
-    `doubts` are those whose registration nobody has confirmed, and until when in seconds of
-    `time.monotonic` the server may still be working on it: until then "not found" means nothing,
+    `doubts` are those whose registration nobody has confirmed, and until when, by
+    `time.monotonic`, the server may still be working on it: until then "not found" means nothing,
     and they are asked for again. `tell` is told in a sentence why it takes so long.
     """
     swept = Swept(set(), set())

@@ -123,7 +123,7 @@ class Request(Struct, eq=False):
         body: JSON, or None.
         check: judges the meaning of a decoded answer; pure.
         change: field and value that it gives a device, if that is what it does.
-        last_right: the last body that was right, of a request that is sent more than once.
+        last_right: the last right body, of a request that is sent more than once.
     """
 
     endpoint: Endpoint

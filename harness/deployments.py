@@ -104,14 +104,10 @@ def _deployment(text: str, file: str, name: str, table: Any) -> Deployment:
 
 
 class Server:
-    """A deployment at work on a free loopback port; a context manager.
+    """A deployment at work on a free loopback port, `url`; a context manager.
 
-    Its database is a copy of one that is seeded once and then kept, so that every start begins
-    with the same rows and leaves no trace in the next.
-
-    Attributes:
-        url: where it answers.
-        pids: of its programs, whose children belong to it too.
+    Its database is a copy of one that is filled once and then kept, so that every start begins
+    with the same rows and leaves no trace in the next. `pids` are those of its programs.
     """
 
     def __init__(
@@ -221,11 +217,6 @@ class Server:
     def _words(self, name: str) -> str:
         log = self._folder / f"{name}.log"
         return f"{last_words(log)} (more in {log})"
-
-
-def reference_server(folder: Path, alarm_fields: Sequence[str] = ()) -> Server:
-    """Return the server that a run without a host starts: gunicorn with threads, on SQLite."""
-    return Server(load()[DEFAULT], folder, alarm_fields)
 
 
 def _filled(text: str, places: Mapping[str, str]) -> str:

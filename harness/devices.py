@@ -56,13 +56,9 @@ def device_id(seed: int, worker: int, number: int) -> str:
 class Handover(Struct, frozen=True, kw_only=True):
     """What a process says of its devices when its users have stopped.
 
-    Attributes:
-        worker: its index.
-        used: how many numbers it has used, from 0 on.
-        confirmed: those of them that the server has registered.
-        writes: the last ones to the devices of the sample that is read back, by id; None of a
-            worker that was lost.
-        quiet_s: for how long it has sent nothing any more; less than 0 when that is not known.
+    It has `used` so many numbers, from 0 on, of which the server has registered `confirmed`.
+    `writes` are the last ones to the sample that is read back, by id; None of a lost worker.
+    It has sent nothing any more for `quiet_s`, less than 0 when that is not known.
     """
 
     worker: int
@@ -99,11 +95,7 @@ class Pool:
             self._ids[place] = id_
 
     def draw(self, random: Random) -> str:
-        """Return one of the devices, each with the same probability.
-
-        Raises:
-            IndexError: there is none.
-        """
+        """Return one of the devices, each with the same probability; there must be one."""
         return self._ids[int(random.random() * len(self._ids))]
 
 
@@ -113,9 +105,8 @@ class Numbers:
     def __init__(self, ask: Callable[[int, int], None], at_once: int = RESERVED_AT_ONCE) -> None:
         """Start at 0.
 
-        Args:
-            ask: asks that the numbers `first` to `last` be reserved; `reserved` is the answer.
-            at_once: this many are asked for, when half as many are left.
+        `ask(first, last)` asks that numbers be reserved, `at_once` of them, when half as many are
+        left; `reserved` is the answer.
         """
         self.used = 0
         self._at_once = at_once
@@ -161,16 +152,10 @@ class Devices:
         sample: int = 0,
         lease_ends_s: float = math.inf,
     ) -> None:
-        """Start with none.
+        """Start with none, of which the pool takes `limit` and the journal `sample`.
 
-        Args:
-            seed: of the run.
-            worker: index of this process.
-            ask: see `Numbers`; without it every number counts as reserved.
-            at_once: see `Numbers`.
-            limit: of the pool.
-            sample: how many devices will be read back at the end.
-            lease_ends_s: until when this process may use them, by `clock_s`.
+        For `ask` and `at_once` see `Numbers`; without them every number counts as reserved. This
+        process may use its devices until `lease_ends_s` by `clock_s`.
         """
         self.journal = Journal(sample)
         self.numbers = Numbers(ask or (lambda first, last: self.numbers.reserved(last)), at_once)
@@ -201,11 +186,7 @@ class Devices:
         return id_
 
     def confirm(self, id_: str) -> None:
-        """Let a device be drawn: the server answered 201.
-
-        Raises:
-            KeyError: `new_id` did not return it, or it is confirmed already.
-        """
+        """Let a device of `new_id` be drawn: the server answered 201."""
         number = self._number_of.pop(id_)
         self._confirmed.add(number)
         self._untold.append(number)

@@ -29,13 +29,8 @@ def run(
 ) -> None:
     """Run `errand(session, item)` for each item, over at most `CONNECTIONS` connections.
 
-    Args:
-        origin: where the requests go.
-        items: one for each call.
-        errand: sends the requests of one item.
-        per_s: at most this many begin in a second.
-        timeout_s: seconds after which the rest is left, and what is under way too: a session
-            waits for an answer even when it is killed, but nobody waits for the session.
+    At most `per_s` begin in a second. After `timeout_s` the rest is left, and what is under way
+    too: a session waits for an answer even when it is killed, but nobody waits for the session.
     """
     waiting, turns = iter(items), _turns(per_s)
 

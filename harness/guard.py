@@ -12,14 +12,13 @@ from harness.settings import base_url, redacted
 
 @lru_cache(maxsize=64)
 def check_host(url: str, allowed: tuple[str, ...]) -> str:
-    """Return the base URL when load may be sent to it.
+    """Return the base URL when load may be sent to it: to loopback, or to a host in `allowed`.
 
     Loopback is `localhost`, 127.0.0.0/8 and ::1, as written: a name is not resolved, since what it
     resolves to can change between this check and the first request.
 
     Raises:
-        ConfigurationError: the URL is wrong, or its host is neither loopback nor in `allowed`
-            (names and addresses in lower case, without a port).
+        ConfigurationError: the URL is wrong, or its host is refused.
     """
     url = base_url(url)
     name = (urlsplit(url).hostname or "").lower()

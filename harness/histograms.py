@@ -31,10 +31,7 @@ def decoded(encoded: bytes) -> HdrHistogram:
 
 
 def freed_at_once(histogram: HdrHistogram) -> HdrHistogram:
-    """Break the circle of a histogram and its encoder.
-
-    Else its 180 KB wait for the garbage collector, which is kept from running often.
-    """
+    """Break the circle of a histogram and its encoder: its 180 KB would wait for the collector."""
     histogram.encoder.histogram = weakref.proxy(histogram)
     return histogram
 

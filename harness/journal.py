@@ -22,10 +22,8 @@ CLOCKS_S = 3.0
 class Write(Struct, frozen=True, array_like=True):
     """A write to one field of one device.
 
-    Attributes:
-        value: that was sent.
-        sent_s: when, by the clock of the process, in seconds since the epoch.
-        acknowledged_s: when the right answer was there; None when none came, or a wrong one.
+    It was sent and its right answer was there at these seconds since the epoch, by the clock of
+    the process; `acknowledged_s` is None when no answer came, or a wrong one.
     """
 
     value: Value

@@ -57,11 +57,7 @@ class Ledger:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open that of a run folder, or begin it.
-
-        Raises:
-            LedgerHeldError: another process holds it.
-        """
+        """Open that of a run folder, or begin it; LedgerHeldError when it is held elsewhere."""
         self.folder = folder
         self._file = (folder / LEDGER).open("ab", buffering=0)
         try:

@@ -43,10 +43,8 @@ class _Run:
 
     Attributes:
         key: tells its messages from a straggler's of another one.
-        ledger: of the run.
-        took_part: workers that were given users, by locust's id.
-        told_s: when each of them was last told that its users may go on, by `time.monotonic`.
-        finished: last words.
+        took_part: workers that were given users, by Locust's id.
+        told_s: when each was last told that its users may go on, by `time.monotonic`.
         registered: devices in the order in which they were told of: worker, first, last.
         told: how many of those a worker has been told, of each that is to be.
         latest_s: until when a worker that answers may take to finish.
@@ -78,14 +76,7 @@ class Master:
         on_worker_begin: Callable[[str], None],
         on_worker_end: Callable[[str, Finished], None],
     ) -> None:
-        """Begin to listen.
-
-        Args:
-            runner: Locust's.
-            identity: what each worker has to be like.
-            on_worker_begin: called with the id of each worker that is given users.
-            on_worker_end: called with each worker's id and last word.
-        """
+        """Begin to listen; tell of each worker that is given users, and of each last word."""
         self._on_worker_begin = on_worker_begin
         self._on_worker_end = on_worker_end
         self._runner = runner

@@ -102,9 +102,5 @@ def packed(message: Struct) -> dict[str, Any]:
 
 
 def unpacked(content: Any, kind: type[T]) -> T:
-    """Return what was sent.
-
-    Raises:
-        msgspec.ValidationError: it was something else.
-    """
+    """Return what was sent, or raise a `msgspec.ValidationError`."""
     return msgspec.convert(content, kind, dec_hook=lambda _, encoded: histograms.decoded(encoded))

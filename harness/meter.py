@@ -24,11 +24,7 @@ TICK_S = 0.25
 
 
 class Meter:
-    """Listens to one run of this process until stopped.
-
-    Attributes:
-        run: its name, which stands in each report.
-        reports: how many were taken.
+    """Listens to one run of this process until stopped; `reports` counts what was taken.
 
     Response times are kept as they are for the second that goes on; one that is over becomes a
     histogram an endpoint, and between two of these the users have their turn.

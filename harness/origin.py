@@ -15,10 +15,7 @@ TARGETS_KEPT = 4096
 class Origin:
     """Where the requests of all users go, and the part of each request that never changes.
 
-    Attributes:
-        url: base URL without credentials.
-        endpoint: where connections go.
-        connections: what the connections of all users cost so far.
+    `url` is without credentials; `connections` says what the users' connections cost so far.
     """
 
     def __init__(self, base_url: str, settings: Settings) -> None:

@@ -11,12 +11,7 @@ from harness.wire import Answer
 
 
 class Response:
-    """What Locust's `request` listeners see of an answer, under the names that requests uses.
-
-    Attributes:
-        url: full URL without credentials.
-        elapsed_ms: response time.
-    """
+    """What Locust's `request` listeners see of an answer, under the names that requests uses."""
 
     __slots__ = ("_answer", "elapsed_ms", "url")
 

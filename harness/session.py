@@ -43,11 +43,8 @@ class Session:
     ) -> None:
         """Open nothing yet: the first request connects.
 
-        Args:
-            origin: where the requests go.
-            fire: fires Locust's `request` event.
-            context: of the user, for the event.
-            may_send: asked right before a request goes out after a wait.
+        `fire` fires Locust's `request` event with the user's context; `may_send` is asked right
+        before a request goes out after a wait.
         """
         self.base_url = origin.url
         self.was_sent_again = False

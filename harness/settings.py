@@ -28,10 +28,9 @@ ALARM_FIELDS = ("alarm_switch", "alarm_switch_sub", "alarm_switch_key")
 
 
 def base_url(text: str) -> str:
-    """Check the address of a server and return it without a trailing slash.
+    """Check `scheme://host[:port][/base/path]`; return it without a trailing slash.
 
-    Args:
-        text: `scheme://host[:port][/base/path]`; credentials before the host are allowed.
+    Credentials before the host are allowed.
 
     Raises:
         ConfigurationError: there is no http or https scheme, no host name, or a wrong port.
@@ -148,10 +147,6 @@ def load(
     environment: Mapping[str, str] = os.environ, dotenv: Path | None = Path(".env")
 ) -> Settings:
     """Read the settings; the environment wins over `.env`, an empty value means the default.
-
-    Args:
-        environment: variables of the process.
-        dotenv: the file to read first; it need not exist.
 
     Raises:
         ConfigurationError: a line of the file, a name in it or a value is wrong; says which.

@@ -27,7 +27,7 @@ class Statistics:
             environment.events.request.remove_listener(self._listener)
 
     def stop(self) -> None:
-        """Let locust count by itself again; to be called once."""
+        """Let Locust count by itself again; to be called once."""
         if self._listener is not None:
             self._environment.events.request.add_listener(self._listener)
 

@@ -68,11 +68,7 @@ def share(environment: Environment, shared: Shared) -> None:
 
 
 def shared_in(environment: Environment) -> Shared:
-    """Return what the users of this environment share.
-
-    Raises:
-        KeyError: no run was started in it; `lifecycle.install` has to be called by the locustfile.
-    """
+    """Return what the users of this environment share; KeyError before its first run."""
     return _shared[environment]
 
 

@@ -42,11 +42,7 @@ def endpoints_of(user_classes: Iterable[type[User]]) -> list[str]:
 
 
 def check_tags(options: Namespace, user_classes: Iterable[type[User]]) -> None:
-    """Refuse a tag that no task has.
-
-    Raises:
-        ConfigurationError: there is one.
-    """
+    """Refuse a tag that no task has, by a ConfigurationError."""
     tasks = tasks_of(user_classes)
     known = {tag for task in tasks for tag in getattr(task, "locust_tag_set", ())}
     unknown = {*(options.tags or ()), *(options.exclude_tags or ())} - known

@@ -9,18 +9,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from harness import deployments
+from harness.deployments import Server
 from harness.processes import locustfiles
 from harness.settings import NAMES, PROJECT_DIR
 
 PATIENCE_S = 240
 """Every wait of a test ends after so long: it hangs then, on a slow and busy machine too."""
 LONG_RUN_RULES = ("mix", "steady state", "samples", "planned users")
+
+
+def reference_server(folder: Path, alarm_fields: Sequence[str] = ()) -> Server:
+    """Return the server that a run without a host starts."""
+    return Server(deployments.load()[deployments.DEFAULT], folder, alarm_fields)
 
 
 @dataclass

@@ -70,11 +70,7 @@ class Connection:
     )
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Connect, with TLS when the endpoint asks for it.
-
-        Raises:
-            Fault: no connection came about.
-        """
+        """Connect, with TLS when the endpoint asks for it, or raise a Fault."""
         self._hub = gevent.get_hub()
         self._outcome: Answer | BaseException | None = None
         self._wake: Callable[[], object] | None = None

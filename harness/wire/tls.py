@@ -28,11 +28,7 @@ class Tls:
     """
 
     def __init__(self, made: ssl.SSLContext, host: str, socket: patched_socket.socket) -> None:
-        """Shake hands.
-
-        Raises:
-            Fault: it failed, or the server is not who it should be.
-        """
+        """Shake hands; a Fault when it failed, or when the server is not who it should be."""
         self._socket = socket
         self.ended = False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import Commands
+from commands import Commands, reference_server
 from notice_server import NoticeServer
 from parts import Parts
 
-from harness.deployments import Server, reference_server
+from harness.deployments import Server
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from random import Random
 import gevent
 
 import pytest
+from commands import reference_server
 from programs import needed
 from session.conftest import Authority
 from session.raw_servers import Client
 
 from harness import contract, deployments
-from harness.deployments import reference_server
 from harness.processes import free_port, open_directly, start_process, stop_process
 
 KEPT_S = 2.0  # by gthread, which looks once a second at the latest which connections are due

@@ -8,14 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import pytest
 
-import harness
-from harness import compare, two_runs, wire
 from harness.settings import PROJECT_DIR
 from tasks import devices, notices
 
@@ -37,9 +34,6 @@ PURE = (
     "compare",
     "two_runs",
 )
-
-FLOORS = [re.findall(r"`(\w+)`", floor) for floor in (harness.__doc__ or "").split("\n* ")[1:]]
-FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
 
 
 def module_of(path: Path) -> str:
@@ -63,42 +57,6 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def imported_from_harness(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imported(path)]
-    return {part[1] for part in parts if part[0] == "harness" and part[1] in FLOOR_OF}
-
-
-def test_every_module_stands_on_one_floor() -> None:
-    modules = {module_of(path) for path in HARNESS} - {"__init__"}
-    assert sorted(module for floor in FLOORS for module in floor) == sorted(modules)
-
-
-@pytest.mark.parametrize("path", HARNESS, ids=name_of)
-def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
-    own = FLOOR_OF.get(module_of(path), 0)
-    others = imported_from_harness(path) - {module_of(path)}
-    assert not {name for name in others if FLOOR_OF[name] >= own}
-
-
-@pytest.mark.parametrize("package", [wire, compare, two_runs], ids=lambda each: each.__name__)
-def test_inside_a_package_each_module_imports_only_from_those_named_before_it(
-    package: ModuleType,
-) -> None:
-    order = re.findall(r"^\* `(\w+)`", package.__doc__ or "", re.MULTILINE)
-    name = package.__name__.removeprefix("harness.")
-    files = {path.stem: path for path in HARNESS if module_of(path) == name}
-    assert sorted([*order, "__init__"]) == sorted(files)
-    for place, module in enumerate(order):
-        parts = [name.split(".") for name in imported(files[module])]
-        inside = {part[2] for part in parts if part[:2] == ["harness", name] and len(part) > 2}
-        assert inside <= set(order[:place]), module
-
-
-def test_the_floors_are_read_from_imports_that_are_there() -> None:
-    assert imported_from_harness(PROJECT_DIR / "harness" / "guard.py") == {"settings"}
-    assert len(FLOORS) >= 4 and FLOOR_OF["lifecycle"] == FLOOR_OF["__main__"] == len(FLOORS) - 1
 
 
 @pytest.mark.parametrize("path", HARNESS, ids=name_of)
