@@ -59,7 +59,7 @@ def _say(text: str) -> None:
 
 
 def _ended_s(folder: Path, manifest: Manifest, settings: Settings) -> float:
-    """Return when nothing of the run can be under way any more, by `time.monotonic`; wait for workers."""
+    """Wait for workers; return when nothing of the run is under way, by `time.monotonic`."""
     has_ended = (folder / ENDING).exists()
     ago_s = time.time() - (folder / (ENDING if has_ended else LEDGER)).stat().st_mtime
     if not has_ended and manifest.workers and ago_s < GONE_AFTER_S:
