@@ -17,12 +17,14 @@ import msgspec
 from bench import BENCH_DIR, BenchError
 from bench.report import replaced
 from harness import ConfigurationError, atomic
+from harness.parsing import argument, whole
 
 EXIT_CODES = (
     "Exit codes: 0 measured, 1 the measurement is not credible, 2 wrong usage or a missing "
     "program, 3 interrupted."
 )
 SCRATCH_PREFIX = "notice-load-bench-"
+positive = argument(whole(1))
 
 Results = TypeVar("Results", bound=msgspec.Struct)
 
@@ -69,17 +71,6 @@ def base_parser(module: str, description: str, seconds: int) -> argparse.Argumen
         "--redraw", action="store_true", help="render the last results again, measure nothing"
     )
     return common
-
-
-def positive(text: str) -> int:
-    """Read a whole number above 0.
-
-    Raises:
-        argparse.ArgumentTypeError: it is not one.
-    """
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def run(benchmark: Benchmark[Results], options: argparse.Namespace) -> int:

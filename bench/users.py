@@ -22,6 +22,7 @@ from bench.server import Nginx
 from harness.formatting import count, rounded, time_ms
 from harness.histograms import nearest_rank
 from harness.processes import cpu_s
+from harness.settings import HTTP_CLIENTS
 
 USERS = (1_000, 5_000, 10_000)
 DRY_USERS = (100, 200)
@@ -33,7 +34,7 @@ STOP_TIMEOUT_S = 30.0
 OTHER_FILES = 100
 
 PEER = "FastHttpUser"
-CLIENTS = ("session", "requests", PEER)
+CLIENTS = (*HTTP_CLIENTS, PEER)
 """The suite with each HTTP_CLIENT, and the original test on plain Locust's fast client."""
 
 

@@ -129,9 +129,8 @@ def _add_tab(web_ui: WebUI, look: Callable[[], Look]) -> None:
     def add_rows(response: Response) -> Response:
         if request.endpoint == LOCUSTS_STATISTICS and response.is_json:
             address = url_for("verdict.page", _external=True)
-            rows = tab_rows(view(look()), address)
-            statistics = {**response.get_json(), "extended_stats": [{"key": TAB, "data": rows}]}
-            response.set_data(json.dumps(statistics))
+            table = {"key": TAB, "data": tab_rows(view(look()), address)}
+            response.set_data(json.dumps({**response.get_json(), "extended_stats": [table]}))
         return response
 
 
@@ -198,7 +197,6 @@ def render(view: View, nonce: str) -> str:
     """Return the page; its script carries the nonce, so that no other runs."""
     found = view.standing
     return _TEMPLATE.render(
-        scaffold.looks(),
         view=view,
         nonce=nonce,
         carried=rows.carried(view.carried_users),

@@ -17,7 +17,7 @@ from bench.server import Nginx
 from harness.formatting import count, percent, rounded
 
 SETTLE_S, DRY_SETTLE_S = 3.0, 1.0
-DEVICES_SETTLE_S = 10.0
+DEVICES_SETTLE_S = 5.0
 NO_WAIT, WAIT, REST = (0.0, 0.0), (1.0, 5.0), (600.0, 600.0)
 USERS_PER_BUSY_WORKER = 50
 USERS_PER_IDLE_WORKER = 25
@@ -28,7 +28,9 @@ THROUGHPUT = tuple(
     Load(workers, USERS_PER_BUSY_WORKER * max(workers, 1), NO_WAIT) for workers in (0, 1, 2, 4)
 )
 WORKERS = (1, 2, 4, 8, 16)
-MANY_USERS = tuple(Load(WORKERS_WITH_MANY_USERS, users, WAIT) for users in (100, 1_000, 10_000))
+MANY_USERS = tuple(
+    Load(WORKERS_WITH_MANY_USERS, users, WAIT) for users in (100, 1_000, 5_000, 10_000)
+)
 DEVICES = tuple(Load(4, users, REST) for users in (100, 100_000))
 
 

@@ -1,5 +1,5 @@
-// The seed's weighted mix for k6, without wait. MIX describes the requests; CHECKED=1 has every
-// answer parsed and checked, else bodies are read and thrown away, k6's own way to be fast.
+// The original test's weighted mix for k6, without wait. MIX describes the requests. With CHECKED=1
+// every response is parsed and checked; otherwise bodies are discarded, the fastest way to use k6.
 
 import http from 'k6/http';
 import { check } from 'k6';

@@ -53,7 +53,8 @@ def environment(package: str = OWN, *, is_page: bool) -> Environment:
         keep_trailing_newline=not is_page,
     )
     found.filters.update(clock=clock, count=count, plain=plain, code=_code)
-    found.globals["signs"] = SIGNS
+    style = Markup(read("report.css"))
+    found.globals.update(signs=SIGNS, light=palette.LIGHT, dark=palette.DARK, style=style)
     return found
 
 
@@ -75,23 +76,14 @@ def page(
         environment(package, is_page=True)
         .get_template(template)
         .render(
-            looks(more_style),
+            style=Markup(read("report.css") + more_style),
             figures=Markup(_data({each.id: msgspec.Raw(each.figure.encode()) for each in plots})),
-            dark=Markup(_data(palette.dark_of())),
+            dark_of=Markup(_data(palette.dark_of())),
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts),
             **values,
         )
     )
-
-
-def looks(more_style: str = "") -> dict[str, object]:
-    """Return what every page is drawn with: colours and CSS."""
-    return {
-        "light_colours": palette.LIGHT,
-        "dark_colours": palette.DARK,
-        "style": Markup(read("report.css") + more_style),
-    }
 
 
 @cache

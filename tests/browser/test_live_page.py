@@ -51,7 +51,7 @@ def wait_for_headline(browser, text):
 def figure(browser, label):
     """Return the number that stands under a label."""
     script = "return document.evaluate(arguments[0], document).iterateNext()?.textContent"
-    text = browser.execute_script(script, f"//dt[.='{label}']/following::b[1]") or ""
+    text = browser.execute_script(script, f"//dt[.='{label}']/following::dd[1]/text()") or ""
     return int(re.sub(r"\D", "", text) or 0)
 
 
@@ -74,7 +74,10 @@ def test_a_run_is_started_followed_stopped_and_its_result_downloaded(
         browser.execute_script("window.isTheSamePage = true")
         first = figure(browser, "requests")
         wait_for_headline(browser, "Pass so far")
+        browser.execute_script("document.querySelector('.scroll').focus()")
         wait_until(lambda: figure(browser, "requests") > first, "the requests advance")
+        focused = browser.switch_to.active_element.get_attribute("aria-label")
+        assert focused == "Objectives", "what has the focus keeps it"
         live = browser.current_window_handle
 
         browser.switch_to.new_window("tab")

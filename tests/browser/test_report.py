@@ -17,8 +17,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from harness import report, result
+from harness import result
 from harness.report import palette
+from harness.report.writing import draw
 
 HOSTILE = ("GET", "/x</script><script>window.broken=1</script>")
 PLOTS = ("over-time", "distribution", "heat-map", "by-endpoint", "health")
@@ -34,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         failures=[failure("<img src=http://127.0.0.1:9/x onerror=window.broken=1>")],
         objectives="[total]\np50_ms = 1\np95_ms = 500\nfail_ratio = 0.5\n",
     )
-    report.draw(folder)
+    draw(folder)
     return folder
 
 
@@ -269,7 +270,7 @@ def test_a_print_is_light_and_whole(page: Open) -> None:
 
 def test_a_run_without_samples_is_a_page_too(chromium: webdriver.Chrome, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", requests=0)
-    report.draw(folder)
+    draw(folder)
     chromium.get_log("browser")
     chromium.get((folder / "report.html").as_uri())
     assert "No samples" in chromium.find_element(By.TAG_NAME, "main").text
