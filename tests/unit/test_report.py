@@ -25,7 +25,6 @@ from harness import (
     __main__,
     formatting,
     histograms,
-    report,
     result,
     runfolder,
     timeseries,
@@ -703,21 +702,6 @@ def test_a_time_is_written_with_three_digits(value: float | None, written: str) 
 
 
 # Its place among the modules.
-
-
-def test_inside_the_report_each_module_imports_only_from_those_named_before_it() -> None:
-    order = re.findall(r"^\* `(\w+)`", report.__doc__ or "", re.MULTILINE)
-    files = {path.stem: path for path in Path(report.__file__).parent.glob("*.py")}
-    assert sorted([*order, "__init__"]) == sorted(files)
-    for place, module in enumerate(order):
-        text = files[module].read_text(encoding="utf-8")
-        named = set(re.findall(r"harness\.report\.(\w+)", text))
-        named |= {
-            name.strip()
-            for names in re.findall(r"from harness\.report import ([^\n]+)", text)
-            for name in names.strip("() ").split(",")
-        }
-        assert named <= set(order[:place]), module
 
 
 def test_a_run_does_not_load_what_draws() -> None:
