@@ -15,6 +15,7 @@ LONG = $(patsubst %, tests/integration/test_%.py, shared_pool partition verdicts
 	tests/unit $(patsubst %, tests/integration/test_%.py, distributed headless)
 SUITE = $(filter-out $(EXCEPT), $(LONG) $(filter-out $(LONG), tests/unit tests/session tests/tasks \
 	$(wildcard tests/integration/test_*.py tests/browser/test_*.py)))
+JOBS ?= 4
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # What a variable that was given adds to the command line.
@@ -32,7 +33,8 @@ TWO_RUNS = $(if $(BASE),'$(BASE)') '$(RUN)' $(call option,MAX_SLOWDOWN,max-slowd
 	$(if $(ANYWAY),--anyway)
 
 .PHONY: help run ui distributed cleanup report compare baseline test test-fast test-suite \
-	test-target test-bare test-bare-machine programs quick-drawings quick-others test-compose lint bench bench-users bench-distributed clean $(SUITE)
+	test-target test-bare test-bare-machine programs unit-drawings unit-others \
+	test-compose lint bench bench-users bench-distributed clean $(SUITE)
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -78,23 +80,23 @@ lint: $(VENV)/dev.stamp
 test-target: $(VENV)/dev.stamp
 	cd target && $(FROM_TARGET)/python -m pytest
 
-# Three at a time, since tests of real processes mostly wait; each says what came of it at its end.
+# Several at a time, since tests of real processes mostly wait; each says at its end what came of it.
 test-suite: $(VENV)/dev.stamp
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) $(SUITE)
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(SYNC) $(SUITE)
 
 $(SUITE): $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $@
 
-# What a file of tests of drawings takes, all others take together.
+# The unit tests in two parts that take about as long; with QUICK=1 without the slow ones.
 DRAWINGS = $(wildcard tests/unit/*report*.py)
-quick-drawings quick-others: $(VENV)/dev.stamp
-quick-drawings:
-	$(BIN)/python -m pytest -m 'not slow' $(DRAWINGS)
-quick-others:
-	$(BIN)/python -m pytest -m 'not slow' $(filter-out $(DRAWINGS), $(wildcard tests/unit/*.py))
+unit-drawings: TESTS = $(DRAWINGS)
+unit-others: TESTS = tests/unit $(addprefix --ignore=, $(DRAWINGS))
+unit-drawings unit-others: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $(if $(QUICK),-m 'not slow') $(TESTS)
 
 test-fast: $(VENV)/dev.stamp ## linters, types and the quick unit tests, in a minute
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) lint quick-drawings quick-others
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) QUICK=1 \
+		unit-others unit-drawings lint
 
 test-bare: ## what must pass on a machine that has Python and nothing else (4 minutes)
 	@.ci/bare
@@ -102,7 +104,7 @@ test-bare: ## what must pass on a machine that has Python and nothing else (4 mi
 # What .ci/bare calls where nginx, openssl, ip and chromium are hidden.
 test-bare-machine: $(VENV)/dev.stamp
 	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) \
-		tests/unit lint tests/integration/test_processes.py programs
+		unit-drawings unit-others lint tests/integration/test_processes.py programs
 
 programs: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m programs
