@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect, bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -231,11 +230,10 @@ def read_steps(folder: Path, warm_up_s: float = 0.0) -> list[tuple[int, list[int
     for row in rows:
         running.add(row, Sums())
     seconds = [row.second for row in rows]
-    found: list[tuple[int, list[int]]] = []
-    for step in running.figures().steps:
-        inside = slice(bisect_left(seconds, step.first_second), bisect(seconds, step.last_second))
-        found.append((step.users, seconds[inside]))
-    return found
+    return [
+        (step.users, [each for each in seconds if step.first_second <= each <= step.last_second])
+        for step in running.figures().steps
+    ]
 
 
 def _seconds(folder: Path) -> Iterator[tuple[Second, Sums]]:

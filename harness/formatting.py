@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-MARKUP = re.compile(r"[\\`*_{}\[\]<>|~#&$!^:]")
+MARKUP = re.compile(r"[\\`*_{}\[\]<>|~#&$!^]|:(?! )")
 """What Markdown could take for markup, a table's end, a link, an emoji or a formula."""
 NONE = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"

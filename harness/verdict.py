@@ -119,11 +119,7 @@ def _rules(
     if ending is None:
         said = "the run did not come to its end: there is no end.json"
         yield Rule(name="end", kept=False, sentence=said)
-    else:
-        yield from _rules_of_the_end(manifest, ending)
-
-
-def _rules_of_the_end(manifest: Manifest, ending: Ending) -> Iterator[Rule]:
+        return
     stopped_after_s, run_time_s = ending.stopped_after_s, manifest.run_time_s or 0.0
     yield _rule(
         "end",

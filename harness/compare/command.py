@@ -107,7 +107,8 @@ def _new(options: argparse.Namespace, settings: Settings, known: Known) -> tuple
     if (folder / files.PLAN).exists():
         raise ConfigurationError(f"{folder} holds a comparison already; --resume goes on with it")
     # Last: whoever mistyped an option is told so, not asked to install a program first.
-    _check_programs(chosen, known)
+    for name in chosen:
+        deployments.check_programs(known[name])
     folder = runfolder.create(settings.results_dir, run_id)
     plan = Plan(
         id=folder.name,
@@ -136,7 +137,8 @@ def _resumed(options: argparse.Namespace, settings: Settings, known: Known) -> t
     if given := ", ".join(experiment_options.given(options)):
         raise ConfigurationError(f"--resume goes on with what was planned; leave {given} out")
     plan = files.read_plan(options.resume)
-    _check(list(dict.fromkeys(_base(plan, variant.name) for variant in plan.variants)), known)
+    chosen = list(dict.fromkeys(_base(plan, variant.name) for variant in plan.variants))
+    _check(chosen, known)
     for variant in plan.variants:
         deployment = known[_base(plan, variant.name)]
         if (deployment.command, deployment.nginx) != (variant.command, variant.nginx):
@@ -144,7 +146,8 @@ def _resumed(options: argparse.Namespace, settings: Settings, known: Known) -> t
                 f"{variant.name} is deployed in another way than when {options.resume} began; "
                 "begin a new comparison"
             )
-    _check_programs([_base(plan, variant.name) for variant in plan.variants], known)
+    for name in chosen:
+        deployments.check_programs(known[name])
     return options.resume, plan
 
 
@@ -154,11 +157,6 @@ def _check(names: Sequence[str], known: Known) -> None:
             raise ConfigurationError(f"unknown variant {name!r}; there are {', '.join(known)}")
         if names.count(name) > 1:
             raise ConfigurationError(f"{name} is named twice; --aa compares it with itself")
-
-
-def _check_programs(names: Sequence[str], known: Mapping[str, Deployment]) -> None:
-    for name in names:
-        deployments.check_programs(known[name])
 
 
 def _base(plan: Plan, name: str) -> str:

@@ -38,7 +38,6 @@ STYLE = {
     "axes.edgecolor": LIGHT.muted,
     "axes.grid": True,
     "axes.labelcolor": LIGHT.text,
-    "axes.linewidth": 0.8,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
@@ -57,7 +56,6 @@ STYLE = {
     "ytick.color": LIGHT.muted,
     "ytick.labelcolor": LIGHT.text,
 }
-
 MARKERS = {"p50_ms": "o", "p95_ms": "s", "p99_ms": "D", "max_ms": "|"}
 
 
@@ -106,9 +104,9 @@ def _draw_panel(axes: Any, panel: Panel, material: Material) -> None:
         axes.axhline(each.limit, color=colour_of(each), label=limit_label(each), **style)
     if above:
         axes.plot([], [], color=LIGHT.muted, label=above, **style)
-    for place, band in enumerate(material.bands):
+    for place, (first_s, end_s) in enumerate(material.bands):
         label = "steady state" if place == 0 and panel is contents.OVER_TIME[-1] else None
-        axes.axvspan(band.first_s, band.end_s, color=LIGHT.band, zorder=0, label=label)
+        axes.axvspan(first_s, end_s, color=LIGHT.band, zorder=0, label=label)
     axes.set_ylim(0, max(axes.get_ylim()[1] * 1.03, 1.0))
     numbers(axes.yaxis)
     legend_above(axes)
@@ -131,16 +129,16 @@ def distribution(material: Material) -> Figure:
         no_samples(axes)
         return figure
     axes.set_yscale("log")
-    for place, each in enumerate(material.distributions):
+    for place, (scope, curve) in enumerate(material.distributions.items()):
         colour, dash = contents.look_of(place)
         axes.plot(
-            [contents.over(share) for share, _ in each.curve],
-            [time_ms for _, time_ms in each.curve],
+            [contents.over(share) for share, _ in curve],
+            [time_ms for _, time_ms in curve],
             color=colour,
             linestyle=DASHES[dash],
             linewidth=1.1 if place else 2.4,
             zorder=2 if place else 2.1,
-            label=contents.short(each.scope),
+            label=contents.short(scope),
         )
     for at, objective in contents.percentile_limits(material):
         axes.plot(

@@ -66,26 +66,13 @@ class HeatMap(Struct, frozen=True, kw_only=True):
         return [place * self.width_s for place in range(len(self.counts[0]) + 1)]
 
 
-class Distribution(Struct, frozen=True):
-    """The response times of an endpoint, or of "total", as (share, ms) pairs."""
-
-    scope: str
-    curve: list[tuple[float, float]]
-
-
-class Band(Struct, frozen=True):
-    """A stretch of steady state, in seconds since the start of the run."""
-
-    first_s: int
-    end_s: int
-
-
 class Material(Struct, frozen=True, kw_only=True):
     """What a run learned, ready to be drawn.
 
     `start_s` is the first second, since the epoch; a point stands for `width_s`; `bands` are the
-    steady state. `distributions` are those of all requests, then of each endpoint that was hit,
-    in the steady state, or in the whole run when there was none.
+    begin and end of each step, in seconds since the start. `distributions` are (share, ms) pairs
+    by scope: of all requests, then of each endpoint that was hit, in the steady state, or in the
+    whole run when there was none.
     """
 
     manifest: Manifest
@@ -96,8 +83,8 @@ class Material(Struct, frozen=True, kw_only=True):
     width_s: int
     points: list[Point]
     heat_map: HeatMap
-    bands: list[Band]
-    distributions: list[Distribution]
+    bands: list[tuple[int, int]]
+    distributions: dict[str, list[tuple[float, float]]]
 
     @property
     def is_steady(self) -> bool:
@@ -143,14 +130,12 @@ def gather(folder: Path) -> Material:
         points=slices.points,
         heat_map=slices.heat_map(),
         bands=[
-            Band(step.first_second - slices.start, step.last_second - slices.start + 1)
+            (step.first_second - slices.start, step.last_second - slices.start + 1)
             for step in summary.steps
         ],
-        distributions=[
-            Distribution(scope, points)
-            for scope, histogram in by_scope.items()
-            if (points := curve(histogram))
-        ],
+        distributions={
+            scope: points for scope, histogram in by_scope.items() if (points := curve(histogram))
+        },
     )
 
 

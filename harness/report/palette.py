@@ -8,6 +8,7 @@ blindness tell apart; lines differ in their dashes too. https://jfly.uni-koeln.d
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 # Differing dashes, so that lines are told apart without their colours too.
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -69,9 +70,8 @@ DARK = Palette(
 
 def dark_of() -> dict[str, str]:
     """Return the dark colour in place of each light one; every light one is there once."""
-    return dict(zip(_colours(LIGHT), _colours(DARK), strict=True))
-
-
-def _colours(palette: Palette) -> list[str]:
-    plain = [getattr(palette, name) for name in Palette.__struct_fields__]
-    return [each for value in plain for each in ((value,) if isinstance(value, str) else value)]
+    found: dict[str, str] = {}
+    for light, dark in zip(astuple(LIGHT), astuple(DARK), strict=True):
+        several = ((light, dark),) if isinstance(light, str) else zip(light, dark, strict=True)
+        found.update(several)
+    return found

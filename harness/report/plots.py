@@ -107,13 +107,13 @@ def _panels(material: Material, panels: Sequence[Panel], spacing: float) -> go.F
         figure.update_yaxes(title_text=panel.unit, rangemode="tozero", row=row, col=1)
     if material.bands:
         figure.add_trace(swatch("steady state"), rows, 1)
-    for band in material.bands:
+    for first_s, end_s in material.bands:
         figure.add_shape(
             type="rect",
             xref="x",
             yref="paper",
-            x0=band.first_s / unit_s,
-            x1=band.end_s / unit_s,
+            x0=first_s / unit_s,
+            x1=end_s / unit_s,
             y0=0,
             y1=1,
             fillcolor=LIGHT.band,
@@ -143,11 +143,11 @@ def _time_axis(figure: go.Figure, material: Material) -> str:
 
 def _distribution(material: Material) -> go.Figure:
     figure = go.Figure()
-    for place, each in enumerate(material.distributions):
-        shares, times_ms = zip(*each.curve, strict=True)
+    for place, (scope, curve) in enumerate(material.distributions.items()):
+        shares, times_ms = zip(*curve, strict=True)
         over = [contents.over(share) for share in shares]
         hover = "%{customdata} %: %{y:,.3~r} ms"
-        line = line_of(over, times_ms, _name(each.scope), *contents.look_of(place), hover)
+        line = line_of(over, times_ms, _name(scope), *contents.look_of(place), hover)
         line.line.width = 1.6 if place else 3
         line.customdata = [f"{share * 100:.4g}" for share in shares]
         figure.add_trace(line)

@@ -72,17 +72,15 @@ def page(
     and the page runs no scripts but the two whose hashes its own policy names.
     """
     scripts = [_plotly(), read("report.js")] if plots else []
-    return (
-        environment(package, is_page=True)
-        .get_template(template)
-        .render(
-            style=Markup(read("report.css") + more_style),
-            figures=Markup(_data({each.id: msgspec.Raw(each.figure.encode()) for each in plots})),
-            dark_of=Markup(_data(palette.dark_of())),
-            scripts=[Markup(script) for script in scripts],
-            policy=_policy(scripts),
-            **values,
-        )
+    figures = {each.id: msgspec.Raw(each.figure.encode()) for each in plots}
+    found = environment(package, is_page=True).get_template(template)
+    return found.render(
+        style=Markup(read("report.css") + more_style),
+        figures=Markup(_data(figures)),
+        dark_of=Markup(_data(palette.dark_of())),
+        scripts=[Markup(script) for script in scripts],
+        policy=_policy(scripts),
+        **values,
     )
 
 

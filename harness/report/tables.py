@@ -51,11 +51,11 @@ def steps(material: Material) -> Table:
     rows = [
         [
             count(step.users),
-            duration(band.first_s),
-            duration(band.end_s - band.first_s),
+            duration(first_s),
+            duration(end_s - first_s),
             *figures_cells(step.total),
         ]
-        for step, band in zip(summary.steps, material.bands, strict=True)
+        for step, (first_s, end_s) in zip(summary.steps, material.bands, strict=True)
     ]
     return Table(
         id="steps",
@@ -74,10 +74,8 @@ def failures(material: Material) -> Table:
             f"{each.method} {each.name}",
             each.error,
             count(each.count),
-            *(
-                duration(max(seen_s - material.start_s, 0))
-                for seen_s in (each.first_seen_s, each.last_seen_s)
-            ),
+            duration(max(each.first_seen_s - material.start_s, 0)),
+            duration(max(each.last_seen_s - material.start_s, 0)),
         ]
         for each in material.failures
     ]

@@ -106,10 +106,13 @@ def test_a_missed_objective_is_named(browser, commands, notice_server, tmp_path)
     with web_ui(commands, HOST=notice_server.url, SLO_FILE=str(slo)) as url:
         browser.get(f"{url}/verdict")
         assert headline(browser) == "Nothing has run yet"
+        browser.execute_script("window.headline = document.getElementById('headline')")
         post(f"{url}/swarm", user_count=20, spawn_rate=20)
         wait_for_headline(browser, "Fail so far")
         row = element(browser, "//tr[th[.='p95 of all requests']]").text
         assert "missed" in row and "≤ 0.001 ms" in row
+        is_same = "return window.headline === document.getElementById('headline')"
+        assert browser.execute_script(is_same), "a new one would not be read out"
 
 
 def test_it_says_that_locust_is_gone_and_finds_it_again(browser, commands, notice_server):

@@ -49,7 +49,8 @@ def test_one_write_in_a_thousand_that_is_lost_behind_a_200_is_found(commands, no
         commands,
         notice_server.url,
         *("--users=4000", "--spawn-rate=2000", "--run-time=16s"),
-        **{"AUDIT_SAMPLE": "4000", "CLEANUP_PER_S": "5000"},
+        AUDIT_SAMPLE="4000",
+        CLEANUP_PER_S="5000",
     )
     audit = run.summary["audit"]
     assert notice_server.dropped

@@ -9,6 +9,7 @@ from commands import Commands
 from run_folders import KEYS, write_run
 
 STEPS = ((4, 41),)
+FACTOR = "write a factor such as 1.10, 1 or more"
 
 
 @pytest.fixture
@@ -74,8 +75,8 @@ def test_a_run_is_kept_and_the_next_compared_with_it(commands: Commands, results
         (("compare", "results/usual", "results/usual"), "are the same run; give two"),
         (("compare", "results/usual", "results/other"), "not loaded alike: users 4 and 8; --any"),
         (("compare", "--anyway"), "--max-slowdown and --anyway are of two runs; give their fol"),
-        (("compare", "results/usual", "--max-slowdown=0.9"), "0.9: write a factor, 1 or more"),
-        (("compare", "results/usual", "--max-slowdown=x"), "x: write a factor, 1 or more"),
+        (("compare", "results/usual", "--max-slowdown=0.9"), f"0.9: {FACTOR}"),
+        (("compare", "results/usual", "--max-slowdown=x"), f"x: {FACTOR}"),
         (("baseline", "results"), "results is not the folder of a run: it has no run.json"),
         (("baseline",), "the following arguments are required: results/RUN_ID"),
     ],

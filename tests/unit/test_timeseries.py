@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
+from msgspec import structs
 
 from harness import histograms, timeseries
 from harness.timeseries import FAILURES, HISTOGRAMS, TIMELINE, Failure, Files, Second
@@ -18,12 +19,19 @@ START = 1_800_000_000
 
 
 def second(number: int, users: int = 3, target_users: int = 3, **given: object) -> Second:
-    fields: dict = {
-        **{"second": START + number, "users": users, "target_users": target_users},
-        **{"requests": 2, "failures": 1, "p50_ms": 1.5, "p95_ms": 2.5, "p99_ms": 2.501},
-        **{"cpu_percent": 12.5, "lag_ms": 0.25},
-    }
-    return Second(**{**fields, **given})
+    usual = Second(
+        second=START + number,
+        users=users,
+        target_users=target_users,
+        requests=2,
+        failures=1,
+        p50_ms=1.5,
+        p95_ms=2.5,
+        p99_ms=2.501,
+        cpu_percent=12.5,
+        lag_ms=0.25,
+    )
+    return structs.replace(usual, **given)
 
 
 EMPTY = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "cpu_percent", "lag_ms"))
