@@ -1,7 +1,7 @@
 """What a run records, beside a raw log of every request of the same run.
 
 Locust's own percentiles are the reason for the histograms: it keeps two digits, so that a p95 of
-1 049 ms becomes 1 000 ms.
+1,049 ms becomes 1,000 ms.
 """
 
 from __future__ import annotations

@@ -46,8 +46,10 @@ def recorder(tmp_path):
 def pass_second(recorder, number, time_ms=10.0):
     """Let the second with this number be over, and written down."""
     second = int(recorder.started_s) + number
-    encoded = histograms.of([time_ms] * 20).encode()
-    intervals = [Interval(second, each.method, each.name, encoded, None) for each in ENDPOINTS]
+    intervals = [
+        Interval(second, each.method, each.name, histograms.of([time_ms] * 20), None)
+        for each in ENDPOINTS
+    ]
     recorder.take(Report(intervals, [], [Health(second, 10.0, 1.0)]))
     recorder._users[second] = 9, 9
     recorder._write_until(second + 1)
@@ -113,8 +115,9 @@ def test_the_clock_of_a_worker_is_known_by_its_fastest_report(recorder, off_s) -
 def tell(recorder, worker, number, *seconds, until):
     """Let a worker tell of one request in each of these seconds of the run."""
     start = int(recorder.started_s)
-    encoded = histograms.of([10.0]).encode()
-    intervals = [Interval(start + second, "GET", "/x", encoded, None) for second in seconds]
+    intervals = [
+        Interval(start + second, "GET", "/x", histograms.of([10.0]), None) for second in seconds
+    ]
     recorder.take(Report(intervals, run=RUN, number=number, until=start + until), worker)
 
 

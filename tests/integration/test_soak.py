@@ -43,7 +43,7 @@ MB = 1_000_000
 
 
 def reports(start: int):
-    """Yield what a process tells of 3 000 requests/s, second by second."""
+    """Yield what a process tells of 3,000 requests/s, second by second."""
     random = Random(1)
     usual_ms = {
         endpoint: [random.lognormvariate(3, 0.6) for _ in range(count)]
@@ -56,8 +56,8 @@ def reports(start: int):
                 second,
                 endpoint.method,
                 endpoint.name,
-                histograms.of(time_ms * slowness for time_ms in times_ms).encode(),
-                histograms.of(times_ms[:2]).encode(),
+                histograms.of(time_ms * slowness for time_ms in times_ms),
+                histograms.of(times_ms[:2]),
             )
             for endpoint, times_ms in usual_ms.items()
         ]
@@ -147,9 +147,9 @@ def test_a_worker_whose_clock_is_wrong_loses_no_request_and_makes_no_seconds(
     now = int(time.time())
     recorder = record(now - 5)
     recorder._write_until(now - 3)
-    encoded = histograms.of([1.0]).encode()
     for second in (now - 3600, now - 4, now - 2, now + 3600):
-        recorder.take(Report([Interval(second, "GET", "/notice/list", encoded, None)]))
+        interval = Interval(second, "GET", "/notice/list", histograms.of([1.0]), None)
+        recorder.take(Report([interval]))
     summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
     assert summary.total.whole_run.requests == 4
     assert len(read_timeline(recorder.folder)) < 60

@@ -66,4 +66,4 @@ def test_a_server_beside_itself_is_rarely_called_different(metric: str) -> None:
         for _ in range(2000)
     ]
     assert sum(called[:20]) <= 2
-    assert np.mean(called) <= 0.07  # 5 % by the method, and what chance adds to 2 000 of them
+    assert np.mean(called) <= 0.07  # 5 % by the method, and what chance adds to 2,000 of them

@@ -194,7 +194,7 @@ def test_a_run_of_hours_has_a_bounded_number_of_slices() -> None:
     sums.all_of["GET", "/a"] = histograms.of([1.0, 2.0])
     for second in range(16_010):
         if second % 1000 == 1:
-            found.add(row(second), sums)  # 8 001 is between the steps
+            found.add(row(second), sums)  # 8,001 is between the steps
     assert found.buckets("total").counts.sum() == 2 * 15
 
 
