@@ -13,7 +13,11 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import gevent.pool
+from gevent.event import Event
 from gevent.server import StreamServer
+
+BACKLOG = 4096
+"""So many may connect at once: whoever meets a full queue tries again after 1, 3 and 7 s."""
 
 Fault = Callable[[socket.socket, bytes], bool]
 """Gets the connection and the right answer; returns whether the connection stays open."""
@@ -77,7 +81,8 @@ class NoticeServer:
 
     def _start(self, listener: socket.socket | tuple[str, int]) -> None:
         handlers = gevent.pool.Pool()  # so that stopping the server ends them too
-        self._server = StreamServer(listener, self._serve, spawn=handlers)
+        backlog = None if isinstance(listener, socket.socket) else BACKLOG
+        self._server = StreamServer(listener, self._serve, backlog=backlog, spawn=handlers)
         self._server.start()
 
     def _serve(self, connection: socket.socket, _address: object) -> None:
@@ -213,6 +218,17 @@ def answers_late(seconds: float) -> Fault:
 
     def fault(connection: socket.socket, answer: bytes) -> bool:
         gevent.sleep(seconds)
+        connection.sendall(answer)
+        return True
+
+    return fault
+
+
+def answers_after(event: Event) -> Fault:
+    """Give the right answer when something has happened."""
+
+    def fault(connection: socket.socket, answer: bytes) -> bool:
+        event.wait()
         connection.sendall(answer)
         return True
 

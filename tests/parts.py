@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,11 @@ class Parts:
             **options,  # type: ignore[arg-type]
         )
 
+    @property
+    def folder(self) -> Path:
+        """Return that of the run."""
+        return self.commands.results / "run"
+
     def writes(self, since_s: float = 0.0) -> dict[int, set[int]]:
         """Return of each worker to whose devices it wrote."""
         owner = {
@@ -67,11 +72,19 @@ class Parts:
                     written[int(writer)].add(owner[id_])
         return dict(written)
 
-    def wait(self, true: Callable[[], object], what: str) -> None:
-        """Wait until something is true; say why it cannot become so when a process has ended."""
+    def wait(
+        self, true: Callable[[], object], what: str, alive: Sequence[Process] | None = None
+    ) -> None:
+        """Wait until something is true; say why it cannot become so when a process has ended.
+
+        Args:
+            true: tells whether it is.
+            what: shall become true.
+            alive: the processes that have to live; without it all.
+        """
 
         def is_true() -> bool:
-            for process in self.started:
+            for process in self.started if alive is None else alive:
                 if process.poll() is not None:
                     pytest.fail(f"not yet: {what}; but one has ended: {process.communicate()}")
             return bool(true())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from gevent.event import Event
+
 import pytest
+from commands import PATIENCE_S, interrupt
+from notice_server import answers_after
 from parts import broken_rules
 
 from harness import timeseries
-from harness.admission import HELLO_PATIENCE_S
 from harness.settings import PROJECT_DIR
 
 
@@ -65,12 +68,13 @@ def test_late_workers_that_would_do_something_else_get_no_users(parts, notice_se
     """Locust gives some to whoever is ready, and takes them from those that do right."""
     (parts.commands.folder / "plain.py").write_text(PLAIN)
     parts.worker()
-    master = parts.master(10, 1, f"--run-time={HELLO_PATIENCE_S + 18:g}s")
+    master = parts.master(10, 1)
     parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 10, "the run is under way")
     other_data = parts.worker(VARY_DATA="1")
     stranger = parts.worker(file=parts.commands.folder / "plain.py")
     refused = parts.end(other_data)
     parts.end(stranger)
+    interrupt(master)
     run = parts.end(master)
     assert refused.exit_code == 2, refused.stderr
     assert "its data is " in refused.stderr
@@ -86,11 +90,15 @@ def test_late_workers_that_would_do_something_else_get_no_users(parts, notice_se
 
 
 def test_a_wrong_worker_that_comes_during_cleanup_does_not_cost_the_result(parts, notice_server):
-    parts.worker()
-    master = parts.master(40, 1, "--run-time=4s", CLEANUP_PER_S="8")
+    patience = {"ANSWER_TIMEOUT_S": f"{PATIENCE_S}", "CLEANUP_TIMEOUT_S": f"{PATIENCE_S}"}
+    may_go_on = Event()
+    notice_server.faults["DELETE", "/accounts/device"] = answers_after(may_go_on)
+    parts.worker(**patience)
+    master = parts.master(40, 1, "--run-time=4s", **patience)
     parts.wait(lambda: notice_server.seen["DELETE", "/accounts/device"], "cleaning up has begun")
-    refused = parts.worker(VARY_DATA="1")
+    refused = parts.worker(VARY_DATA="1", **patience)
     assert parts.end(refused).exit_code == 2
+    may_go_on.set()
     run = parts.end(master)
     assert run.summary["devices"] == {"registered": 40, "deleted": 40, "left_behind": 0}
     assert notice_server.devices == {}

@@ -6,12 +6,11 @@ import re
 import signal
 import time
 
-from commands import wait_until
+from commands import interrupt, wait_until
 from parts import WRITE_LOG, broken_rules, puts_after_deletes
 
 from harness import timeseries
 from harness.ledger import read_left
-from harness.master import GONE_AFTER_S
 from harness.worker import SILENCE_S
 
 HASTY = WRITE_LOG.with_name("hasty.py")
@@ -21,10 +20,12 @@ OF_LOCUST = re.compile(r"/(INFO|WARNING)/locust")
 def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts, notice_server):
     for _ in range(2):
         parts.worker()
-    master = parts.master(20, 2, "--run-time=16s")
+    master = parts.master(20, 2)
     parts.wait(lambda: parts.writes().get(0) == parts.writes().get(1) == {0, 1}, "they share")
     parts.worker()
     parts.wait(lambda: parts.writes().get(2, set()) >= {0, 1, 2}, "the late one shares too")
+    parts.wait(lambda: seconds_with(20, parts.folder) > 4, "a steady state")
+    interrupt(master)
     run = parts.end(master)
     assert run.faults == [], run.stdout + run.stderr
     assert broken_rules(run) == [], run.stdout
@@ -38,8 +39,7 @@ def test_every_worker_writes_to_the_devices_of_all_and_a_late_one_does_too(parts
 
 def test_a_worker_killed_in_mid_run_leaves_its_devices_to_the_others(parts, notice_server):
     workers = [parts.worker() for _ in range(3)]
-    # Their users go to the others when they surely have stopped.
-    master = parts.master(30, 3, f"--run-time={GONE_AFTER_S + 12:g}s", "--enable-rebalancing")
+    master = parts.master(30, 3, "--enable-rebalancing")
     everybody = {0, 1, 2}
     parts.wait(
         lambda: all(parts.writes().get(each) == everybody for each in everybody), "they share"
@@ -47,12 +47,15 @@ def test_a_worker_killed_in_mid_run_leaves_its_devices_to_the_others(parts, noti
     registered = len(notice_server.devices)
     workers[0].kill()
     killed_s = time.time()
+    # Its users go to the others when they surely have stopped.
+    others = [process for process in parts.started if process is not workers[0]]
+    parts.wait(lambda: len(notice_server.ever_registered) >= registered + 10, "rebalanced", others)
+    interrupt(master)
     run = parts.end(master)
     left = parts.writes(since_s=killed_s + 0.5)
     assert len(left) == 2, "two workers went on"
     for written in left.values():
         assert written >= everybody
-    assert len(notice_server.ever_registered) >= registered + 10, "users were rebalanced"
     assert run.exit_code == 3
     assert "workers" in broken_rules(run)
     assert "lost workers: 1, and with them their last requests" in run.stdout
@@ -79,7 +82,7 @@ def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
     hasty = {"file": HASTY, "ALLOW_WORKER_LOSS": "1"}
     workers = [parts.worker(**hasty) for _ in range(2)]
     master = parts.master(20, 2, "--run-time=36s", **hasty)
-    parts.wait(lambda: seconds_with(20, parts.commands.results / "run") > 4, "a steady state")
+    parts.wait(lambda: seconds_with(20, parts.folder) > 4, "a steady state")
     workers[0].kill()
     run = parts.end(master)
     assert (run.exit_code, run.summary["verdict"]) == (0, "pass"), run.stdout
@@ -101,12 +104,11 @@ def test_after_all_were_killed_the_devices_can_be_deleted_and_again(parts, notic
     for process in (master, *workers):
         process.communicate()
     assert len(notice_server.devices) == 40
-    folder = str(parts.commands.results / "run")
-    first = parts.commands.harness("cleanup", folder, ANSWER_TIMEOUT_S="2")
+    first = parts.commands.harness("cleanup", str(parts.folder), ANSWER_TIMEOUT_S="2")
     assert first.exit_code == 0, first.stderr
     assert "devices: 40 deleted, 0 left behind; " in first.stdout
     assert notice_server.devices == {}
-    again = parts.commands.harness("cleanup", folder)
+    again = parts.commands.harness("cleanup", str(parts.folder))
     assert (again.exit_code, again.stdout) == (0, "nothing is left of this run\n")
 
 
@@ -124,7 +126,7 @@ def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server)
         assert "Traceback" not in run.stderr
     before = sum(notice_server.seen.values())
     assert len(notice_server.devices) == 20, "who does not lead deletes nothing"
-    done = parts.commands.harness("cleanup", str(parts.commands.results / "run"))
+    done = parts.commands.harness("cleanup", str(parts.folder))
     assert done.exit_code == 0, done.stderr
     assert notice_server.devices == {}
     assert sum(notice_server.seen.values()) > before
@@ -132,10 +134,11 @@ def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server)
 
 def test_a_worker_that_stood_still_until_all_was_over_sends_nothing_any_more(parts, notice_server):
     workers = [parts.worker() for _ in range(2)]
-    master = parts.master(40, 2, "--run-time=6s")
+    master = parts.master(40, 2)
     parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
+    interrupt(master)
     run = parts.end(master)
     assert "workers" in broken_rules(run)
     assert notice_server.devices == {}
@@ -151,7 +154,7 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
     parts, notice_server
 ):
     workers = [parts.worker() for _ in range(2)]
-    master = parts.master(40, 2, f"--run-time={SILENCE_S + 10:g}s")
+    master = parts.master(40, 2)
     parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
@@ -160,7 +163,8 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
     woken = parts.end(workers[0])
     assert woken.exit_code == 3
     (error,) = (line for line in woken.stderr.splitlines() if not OF_LOCUST.search(line))
-    assert re.match(r"error: stood still for 2\d s, the run may be over: this worker", error)
+    assert re.match(r"error: stood still for \d\d s, the run may be over: this worker", error)
+    interrupt(master)
     run = parts.end(master)
     assert "workers" in broken_rules(run)
     registered = len(notice_server.ever_registered)  # its users' places were taken
@@ -174,11 +178,11 @@ def test_a_cleanup_during_the_run_is_refused(parts, notice_server):
     parts.worker()
     master = parts.master(5, 1, "--run-time=30s")
     parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 20, "the run is under way")
-    done = parts.commands.harness("cleanup", str(parts.commands.results / "run"))
+    done = parts.commands.harness("cleanup", str(parts.folder))
     assert done.exit_code == 2
     assert done.stderr.endswith("goes on, or is being cleaned up; wait for its end\n")
     assert ("DELETE", "/accounts/device") not in notice_server.seen
-    master.send_signal(signal.SIGINT)
+    interrupt(master)
     parts.end(master)
     assert notice_server.devices == {}
 
