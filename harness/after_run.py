@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness import ConfigurationError, gate
 from harness.cleanup import identified, sweep
+from harness.formatting import count
 from harness.guard import check_host
 from harness.ledger import LEDGER, Ledger, LedgerHeldError, read_left
 from harness.master import GONE_AFTER_S
@@ -47,8 +48,9 @@ def clean_up(folder: Path, settings: Settings) -> int:
         doubts = dict.fromkeys(left, ended_s)
         swept = sweep(Origin(host, settings), left, doubts, ledger, settings, tell=_say)
     remaining = len(left) - len(swept.deleted) - len(swept.absent)
-    absent = f"; {len(swept.absent)} more were reserved and not there" if swept.absent else ""
-    print(f"devices: {len(swept.deleted)} deleted, {remaining} left behind{absent}")
+    deleted, absent = count(len(swept.deleted)), count(len(swept.absent))
+    more = f"; {absent} more were reserved and not there" if swept.absent else ""
+    print(f"devices: {deleted} deleted, {count(remaining)} left behind{more}")
     if remaining:
         print("run it again to go on; CLEANUP_TIMEOUT_S and CLEANUP_PER_S say how much it may do")
     return 1 if remaining else 0

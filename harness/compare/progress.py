@@ -85,7 +85,7 @@ class Display(Progress):
         """Show how far a step is."""
         self.update(
             self._step,
-            description=f"{variant}, {users} users",
+            description=f"{variant}, {count(users)} users",
             completed=elapsed_s,
             total=step_s(self._plan, users) + OVERHEAD_S,
             left=self._left(),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from harness import ConfigurationError, figures, result, timeseries
+from harness.formatting import count
 from harness.guard import is_loopback
 from harness.runfolder import Manifest, Summary
 from harness.two_runs.steady import Steady
@@ -120,7 +121,7 @@ def why_not(run: Run) -> str:
         return (
             f"the run in {run.folder} is too short: a comparison needs {LEAST_STEADY_S} s of "
             f"steady state and {LEAST_REQUESTS} requests in it, here are "
-            f"{run.summary.steady_s:.0f} s and {requests}"
+            f"{run.summary.steady_s:.0f} s and {count(requests)}"
         )
     return ""
 
