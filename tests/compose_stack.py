@@ -164,10 +164,22 @@ class Stack:
         """Start a run as the README says, once the workers have lost their master."""
         log = self.folder / f"{run_id}.log"
         line = self.compose_line(
-            *("run", "--rm", "-T", "--no-deps", "--use-aliases"),
-            *(f"--volume={self.objectives}:/suite/patient.toml:ro", "-eSLO_FILE=patient.toml"),
-            *("master", "--config", "conf/locust.conf", "--headless", "--only-summary"),
-            *("--enable-rebalancing", "--run-id", run_id, *options),
+            "run",
+            "--rm",
+            "-T",
+            "--no-deps",
+            "--use-aliases",
+            f"--volume={self.objectives}:/suite/patient.toml:ro",
+            "-eSLO_FILE=patient.toml",
+            "master",
+            "--config",
+            "conf/locust.conf",
+            "--headless",
+            "--only-summary",
+            "--enable-rebalancing",
+            "--run-id",
+            run_id,
+            *options,
         )
         with log.open("wb") as output:
             process = subprocess.Popen(

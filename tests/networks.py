@@ -131,8 +131,17 @@ class Networks:
     def _wire(self, name: str, network: str) -> None:
         host, port = self.hosts[name], f"{name}-{network}"
         host.run(
-            *("ip", "link", "add", network, "type", "veth"),
-            *("peer", "name", port, "netns", self._switch.path),
+            "ip",
+            "link",
+            "add",
+            network,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            port,
+            "netns",
+            self._switch.path,
         )
         host.run("ip", "addr", "add", f"{self.address(name, network)}/24", "dev", network)
         host.run("ip", "link", "set", network, "up")

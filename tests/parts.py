@@ -45,10 +45,20 @@ class Parts:
 
     def master(self, users: int, workers: int, *arguments: str, **options: object) -> Process:
         return self.start(
-            *("--headless", "--only-summary", "--master", f"--master-bind-port={self.port}"),
-            *(f"--expect-workers={workers}", f"--users={users}", f"--spawn-rate={users}"),
-            *(f"--seed={SEED}", "--run-id=run", "--tags", "write"),
-            *("--host", self.server.url, *arguments),
+            "--headless",
+            "--only-summary",
+            "--master",
+            f"--master-bind-port={self.port}",
+            f"--expect-workers={workers}",
+            f"--users={users}",
+            f"--spawn-rate={users}",
+            f"--seed={SEED}",
+            "--run-id=run",
+            "--tags",
+            "write",
+            "--host",
+            self.server.url,
+            *arguments,
             **options,  # type: ignore[arg-type]
         )
 

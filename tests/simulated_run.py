@@ -563,7 +563,9 @@ class SimulatedRun:
                 registered = messages.unpacked(data[messages.REGISTERED], Registered)
                 is_new = self.is_open and report.run == self.run_folder.name
                 self.master.heard(
-                    *(client_id, report.run, report.number),
+                    client_id,
+                    report.run,
+                    report.number,
                     registered.numbers if is_new else [],
                     has_requests=bool(report.intervals),
                 )

@@ -86,9 +86,7 @@ def test_workers_come_and_go_in_mid_run(stack: Stack) -> None:
     options = ("--expect-workers=2", f"--users={USERS}", "--spawn-rate=20", "--run-time=120s")
     with stack.headless("scaled", *options) as run:
         stack.await_users(lambda users: users == [USERS // 2] * 2, "two workers have all users")
-        stack.compose(
-            *("up", "--detach", "--no-deps", "--no-recreate", "--scale=worker=4", "worker")
-        )
+        stack.compose("up", "--detach", "--no-deps", "--no-recreate", "--scale=worker=4", "worker")
         stack.await_users(lambda users: users == [USERS // 4] * 4, "four have as many each")
         wait_until(lambda: all_healthy(stack), "all are healthy", HEALTHY_S, poll_s=POLL_S)
         assert stack.devices_in_database() >= USERS // 2

@@ -60,7 +60,8 @@ def test_one_write_in_a_thousand_that_is_lost_behind_a_200_is_found(commands, no
     run = run_writers(
         commands,
         notice_server.url,
-        *("--users=4000", "--spawn-rate=2000"),
+        "--users=4000",
+        "--spawn-rate=2000",
         until=lambda: len(notice_server.devices) == 4000 and notice_server.written > 60_000,
         AUDIT_SAMPLE="4000",
         CLEANUP_PER_S="5000",
@@ -102,8 +103,15 @@ def test_an_honest_server_under_concurrent_writes_is_not_accused(commands, targe
 
 def test_a_device_that_is_gone_fails_the_run(commands, notice_server):
     process = commands.start_locust(
-        *("--headless", "--only-summary", "--users=20", "--spawn-rate=20", "--run-time=6s"),
-        *("--tags", "read", "--host", notice_server.url),
+        "--headless",
+        "--only-summary",
+        "--users=20",
+        "--spawn-rate=20",
+        "--run-time=6s",
+        "--tags",
+        "read",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: len(notice_server.devices) == 20, "all are registered")
     lost, _ = notice_server.devices.popitem()

@@ -71,8 +71,15 @@ def test_workers_draw_different_ids_from_one_seed(run_of_two):
 
 def test_ctrl_c_in_the_ramp_up_ends_with_a_report_of_all_workers(commands, notice_server):
     process = commands.start(
-        *("-m", "harness", "run", "--workers=2", "--users=200", "--spawn-rate=10"),
-        *("--run-time=60s", "--host", notice_server.url),
+        "-m",
+        "harness",
+        "run",
+        "--workers=2",
+        "--users=200",
+        "--spawn-rate=10",
+        "--run-time=60s",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way")
     interrupt(process)
@@ -89,7 +96,9 @@ def test_a_run_that_ends_in_the_ramp_up_wakes_nobody_again(commands, notice_serv
     master, *workers = start_parts(
         commands,
         notice_server,
-        *("--users=400", "--spawn-rate=10", "--run-time=6s"),
+        "--users=400",
+        "--spawn-rate=10",
+        "--run-time=6s",
     )
     run = commands.finish(master)
     registered = len(notice_server.ever_registered)
@@ -115,8 +124,15 @@ def start_parts(commands, notice_server, *options):
     port = str(free_port())
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
     master = commands.start_locust(
-        *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
-        *("--users=20", "--spawn-rate=20", "--host", notice_server.url, *options),
+        "--headless",
+        "--master",
+        f"--master-bind-port={port}",
+        "--expect-workers=2",
+        "--users=20",
+        "--spawn-rate=20",
+        "--host",
+        notice_server.url,
+        *options,
     )
     wait_until(lambda: all_are_reading(notice_server, 20), "the run is under way")
     return master, *workers
@@ -141,8 +157,15 @@ def test_the_waiting_of_the_workers_is_no_part_of_the_run(commands, notice_serve
     time.sleep(5)
     began_s = time.time()
     master = commands.start_locust(
-        *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
-        *("--users=20", "--spawn-rate=20", "--host", notice_server.url, "--run-time=4s"),
+        "--headless",
+        "--master",
+        f"--master-bind-port={port}",
+        "--expect-workers=2",
+        "--users=20",
+        "--spawn-rate=20",
+        "--host",
+        notice_server.url,
+        "--run-time=4s",
     )
     run = commands.finish(master)
     for worker in workers:
@@ -174,8 +197,15 @@ def test_a_worker_with_a_wrong_clock_makes_the_run_invalid(commands, notice_serv
     workers = [commands.start_locust(*options)]
     workers.append(commands.start("-m", "locust", "-f", "late.py", *options))
     master = commands.start_locust(
-        *("--headless", "--master", f"--master-bind-port={port}", "--expect-workers=2"),
-        *("--users=20", "--spawn-rate=20", "--host", notice_server.url, "--run-time=4s"),
+        "--headless",
+        "--master",
+        f"--master-bind-port={port}",
+        "--expect-workers=2",
+        "--users=20",
+        "--spawn-rate=20",
+        "--host",
+        notice_server.url,
+        "--run-time=4s",
     )
     run = commands.finish(master)
     for worker in workers:
@@ -190,8 +220,12 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
     port, web_port = str(free_port()), free_port()
     workers = [commands.start_locust("--worker", f"--master-port={port}") for _ in range(2)]
     master = commands.start_locust(
-        *("--master", f"--master-bind-port={port}", f"--web-port={web_port}"),
-        *("--stop-timeout=16s", "--host", notice_server.url),
+        "--master",
+        f"--master-bind-port={port}",
+        f"--web-port={web_port}",
+        "--stop-timeout=16s",
+        "--host",
+        notice_server.url,
     )
     url = f"http://127.0.0.1:{web_port}"
     wait_until(lambda: ready_workers(url) == 2, "both workers are ready")
@@ -231,8 +265,18 @@ def test_a_worker_refuses_a_host_that_its_own_settings_do_not_allow(commands, no
     (commands.folder / "probe.py").write_text(UNCHECKED_MASTER)
     worker = commands.start_locust("--worker", f"--master-port={port}")
     master = commands.start(
-        *("-m", "locust", "-f", "probe.py", "--master", f"--master-bind-port={port}"),
-        *("--headless", "--expect-workers=1", "--users=1", "--run-time=5s", "--host", host),
+        "-m",
+        "locust",
+        "-f",
+        "probe.py",
+        "--master",
+        f"--master-bind-port={port}",
+        "--headless",
+        "--expect-workers=1",
+        "--users=1",
+        "--run-time=5s",
+        "--host",
+        host,
     )
     refused = commands.finish(worker)
     master.terminate()

@@ -79,8 +79,12 @@ def test_percentiles_are_those_of_all_requests(
     else:
         port = free_port()
         master = commands.start(
-            *(*command, "--headless", "--master", f"--master-bind-port={port}"),
-            *(f"--expect-workers={workers}", *load),
+            *command,
+            "--headless",
+            "--master",
+            f"--master-bind-port={port}",
+            f"--expect-workers={workers}",
+            *load,
             **given,
         )
         worker_of = (*command, "--worker", f"--master-port={port}")

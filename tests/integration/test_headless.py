@@ -95,8 +95,14 @@ def test_a_seed_makes_the_choices_repeatable(commands, notice_server):
         notice_server.requests.clear()
         run_id = f"run-{len(notice_server.ever_registered)}"
         commands.locust(
-            *(*SHORT, f"--run-time={seconds}s", "--host", notice_server.url),
-            *("--seed", seed, "--run-id", run_id),
+            *SHORT,
+            f"--run-time={seconds}s",
+            "--host",
+            notice_server.url,
+            "--seed",
+            seed,
+            "--run-id",
+            run_id,
             VARY_DATA="1",
         )
         posts = [
@@ -161,8 +167,12 @@ def test_excluded_tags_leave_the_rest(commands, notice_server):
 def test_what_is_under_way_at_the_end_is_answered_and_counted(commands, notice_server, client):
     notice_server.faults["GET", "/notice/all"] = answers_late(1.5)
     run = commands.locust(
-        *("--users=20", "--spawn-rate=20", "--run-time=3s", "--stop-timeout=0s"),
-        *("--host", notice_server.url),
+        "--users=20",
+        "--spawn-rate=20",
+        "--run-time=3s",
+        "--stop-timeout=0s",
+        "--host",
+        notice_server.url,
         HTTP_CLIENT=client,
     )
     assert run.faults == [], run.failures
@@ -174,7 +184,11 @@ def test_a_registration_that_is_under_way_at_the_end_is_deleted(commands, notice
     """The server takes longer than the users have patience, and makes the device all the same."""
     notice_server.register_late_s = 2.0
     run = commands.locust(
-        *("--users=5", "--spawn-rate=5", "--run-time=2s", "--host", notice_server.url),
+        "--users=5",
+        "--spawn-rate=5",
+        "--run-time=2s",
+        "--host",
+        notice_server.url,
         ANSWER_TIMEOUT_S="1",
     )
     assert "answer timeout" in run.failures
@@ -185,8 +199,15 @@ def test_a_registration_that_is_under_way_at_the_end_is_deleted(commands, notice
 def test_sigterm_ends_a_curve_with_a_report(commands, notice_server):
     files = locustfiles(PROJECT_DIR / "locustfile.py", PROJECT_DIR / "conf/profiles/spike.py")
     process = commands.start(
-        *("-m", "locust", "-f", files, "--headless", "--users=20", "--run-time=60s"),
-        *("--host", notice_server.url),
+        "-m",
+        "locust",
+        "-f",
+        files,
+        "--headless",
+        "--users=20",
+        "--run-time=60s",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 5, "the run is under way")
     process.terminate()
@@ -229,7 +250,11 @@ def test_failures_are_faults_and_are_named(commands, notice_server):
 
 def test_a_target_that_dies_is_named_and_found_again(commands, notice_server):
     process = commands.start_locust(
-        *("--headless", "--users=30", "--spawn-rate=30", "--host", notice_server.url),
+        "--headless",
+        "--users=30",
+        "--spawn-rate=30",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: notice_server.seen["GET", "/notice/all"] > 20, "the run is under way")
     notice_server.stop()
@@ -286,15 +311,28 @@ def test_the_stages_of_a_run_come_in_their_order(commands, notice_server):
     stages = commands.folder / "stages.py"
     stages.write_text(STAGES)
     process = commands.start(
-        *("-m", "locust", "-f", locustfiles(stages), "--headless", "--users=1", "--run-time=2s"),
-        *("--host", notice_server.url),
+        "-m",
+        "locust",
+        "-f",
+        locustfiles(stages),
+        "--headless",
+        "--users=1",
+        "--run-time=2s",
+        "--host",
+        notice_server.url,
     )
     run = commands.finish(process)
     assert run.faults == [], run.stderr
     noted = re.findall(r"^stage (\w+)$", run.stderr, re.MULTILINE)
     order = list(dict.fromkeys(noted))
     assert order == [
-        *("init", "test_start", "on_start", "task", "on_stop", "test_stop", "quitting"),
+        "init",
+        "test_start",
+        "on_start",
+        "task",
+        "on_stop",
+        "test_stop",
+        "quitting",
     ]
     for once in ("init", "test_start", "on_start", "on_stop", "test_stop", "quitting"):
         assert noted.count(once) == 1
@@ -302,8 +340,11 @@ def test_the_stages_of_a_run_come_in_their_order(commands, notice_server):
 
 def test_the_configuration_file_is_a_whole_run_by_itself(commands, notice_server):
     run = commands.locust(
-        *("--config", str(PROJECT_DIR / "conf/locust.conf"), "--run-time=3s"),
-        *("--host", notice_server.url),
+        "--config",
+        str(PROJECT_DIR / "conf/locust.conf"),
+        "--run-time=3s",
+        "--host",
+        notice_server.url,
     )
     assert run.faults == []
     assert run.manifest["users"] == 100 and run.manifest["spawn_rate_per_s"] == 20
@@ -350,8 +391,13 @@ def test_the_reference_server_is_as_it_was(commands, target):
 
 def test_a_run_that_is_killed_leaves_valid_files(commands, notice_server):
     process = commands.start_locust(
-        *("--headless", "--users=20", "--spawn-rate=20", "--run-time=60s"),
-        *("--host", notice_server.url, "--run-id=killed"),
+        "--headless",
+        "--users=20",
+        "--spawn-rate=20",
+        "--run-time=60s",
+        "--host",
+        notice_server.url,
+        "--run-id=killed",
     )
     folder = commands.results / "killed"
     try:

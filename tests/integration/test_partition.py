@@ -59,16 +59,27 @@ def start(
     }
     workers = [
         commands.start(
-            *(*command, "--worker", f"--master-host={address}"),
+            *command,
+            "--worker",
+            f"--master-host={address}",
             by=networks.hosts[name].command,
             **env,
         )
         for name in WORKERS
     ]
     master = commands.start(
-        *(*command, "--headless", "--only-summary", "--seed=1"),
-        *("--master", f"--master-bind-host={address}", "--expect-workers=2"),
-        *(f"--users={USERS}", f"--spawn-rate={USERS}", "--host", server.url, *options),
+        *command,
+        "--headless",
+        "--only-summary",
+        "--seed=1",
+        "--master",
+        f"--master-bind-host={address}",
+        "--expect-workers=2",
+        f"--users={USERS}",
+        f"--spawn-rate={USERS}",
+        "--host",
+        server.url,
+        *options,
         by=networks.hosts["master"].command,
         **env,
     )

@@ -25,8 +25,14 @@ def user_counts(run):
 @pytest.mark.parametrize("profile", ["average", "smoke", "soak"])
 def test_a_level_profile(commands, notice_server, profile):
     run = commands.harness(
-        *("run", "--profile", profile, "--users=10", "--spawn-rate=10", "--run-time=2s"),
-        *("--host", notice_server.url),
+        "run",
+        "--profile",
+        profile,
+        "--users=10",
+        "--spawn-rate=10",
+        "--run-time=2s",
+        "--host",
+        notice_server.url,
     )
     assert run.faults == [], run.stdout + run.stderr
     assert run.manifest["profile"] == profile
@@ -36,8 +42,13 @@ def test_a_level_profile(commands, notice_server, profile):
 @pytest.mark.parametrize(("profile", "lowest"), [("spike", 2), ("stress", 4)])
 def test_a_curve(commands, notice_server, profile, lowest):
     run = commands.harness(
-        *("run", "--profile", profile, "--users=20", "--run-time=12s"),
-        *("--host", notice_server.url),
+        "run",
+        "--profile",
+        profile,
+        "--users=20",
+        "--run-time=12s",
+        "--host",
+        notice_server.url,
     )
     assert run.faults == [], run.stdout + run.stderr
     counts = [count for count in user_counts(run) if count]
@@ -50,8 +61,14 @@ def test_ctrl_c_after_the_end_of_a_curve_waits_for_the_result(commands, notice_s
     """Locust ends the curve's greenlet then, which is the one that ends the run."""
     notice_server.faults["DELETE", "/accounts/device"] = answers_late(2)
     process = commands.start(
-        *("-m", "harness", "run", "--profile=spike", "--users=10", "--run-time=6s"),
-        *("--host", notice_server.url),
+        "-m",
+        "harness",
+        "run",
+        "--profile=spike",
+        "--users=10",
+        "--run-time=6s",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: notice_server.seen["DELETE", "/accounts/device"], "it is cleaned up")
     interrupt(process)

@@ -42,8 +42,14 @@ def test_a_worker_that_would_do_something_else_is_refused(parts, notice_server, 
         options["file"].write_text(OTHER_MIX)
         word = "task mix"
     master = parts.start(
-        *("--headless", "--master", f"--master-bind-port={parts.port}", "--expect-workers=1"),
-        *("--users=5", "--run-time=5s", "--host", notice_server.url),
+        "--headless",
+        "--master",
+        f"--master-bind-port={parts.port}",
+        "--expect-workers=1",
+        "--users=5",
+        "--run-time=5s",
+        "--host",
+        notice_server.url,
         file=usual,
     )
     refused, led = parts.end(parts.worker(**options)), parts.end(master)

@@ -189,7 +189,11 @@ def test_a_cleanup_during_the_run_is_refused(parts, notice_server):
 
 def test_devices_can_be_kept_and_deleted_later(commands, notice_server):
     run = commands.locust(
-        *("--users=10", "--spawn-rate=10", "--run-time=3s", "--host", notice_server.url),
+        "--users=10",
+        "--spawn-rate=10",
+        "--run-time=3s",
+        "--host",
+        notice_server.url,
         KEEP_DEVICES="1",
     )
     assert "devices: 10 registered, 0 deleted, 10 left behind\n" in run.stdout
@@ -204,8 +208,13 @@ def test_devices_can_be_kept_and_deleted_later(commands, notice_server):
 
 def test_a_run_alone_that_was_killed_can_be_cleaned_up_after(commands, notice_server):
     process = commands.start_locust(
-        *("--headless", "--users=30", "--spawn-rate=30", "--run-time=60s", "--run-id=run"),
-        *("--host", notice_server.url),
+        "--headless",
+        "--users=30",
+        "--spawn-rate=30",
+        "--run-time=60s",
+        "--run-id=run",
+        "--host",
+        notice_server.url,
     )
     wait_until(lambda: len(notice_server.devices) == 30, "all are registered")
     process.kill()

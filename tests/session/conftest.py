@@ -78,9 +78,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     def signed(name: str, alternatives: str) -> str:
         certificate, own_key = folder / f"{name}.crt", folder / f"{name}.key"
         extensions = (
-            *("-addext", f"subjectAltName={alternatives}"),
-            *("-addext", "basicConstraints=critical,CA:FALSE"),
-            *("-addext", "authorityKeyIdentifier=keyid"),
+            "-addext",
+            f"subjectAltName={alternatives}",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "authorityKeyIdentifier=keyid",
         )
         _openssl_req(openssl, certificate, own_key, f"/CN={name}", *signer, *extensions)
         both = folder / f"{name}.pem"

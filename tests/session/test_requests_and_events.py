@@ -180,8 +180,12 @@ TYPES = {
 @pytest.mark.parametrize(
     "behave",
     [
-        *(sends(answer(200, BODY)), sends(answer(500, BODY)), sends(answer(200, b"{}"))),
-        *(sends(b""), sends(b"garbage\r\n\r\n"), sends(answer(302, b"", "Location: /b"))),
+        sends(answer(200, BODY)),
+        sends(answer(500, BODY)),
+        sends(answer(200, b"{}")),
+        sends(b""),
+        sends(b"garbage\r\n\r\n"),
+        sends(answer(302, b"", "Location: /b")),
     ],
     ids=["right", "another status", "another shape", "closed", "garbage", "redirect"],
 )

@@ -19,13 +19,21 @@ from harness.wire import Answer, Connection, Fault
 from harness.wire.parser import AnswerParser
 
 UP_TO_THE_CLOSE = (
-    *("up to the close", "up to the close, unsaid", "up to the close, empty", "HTTP/1.0"),
-    *("100 before up to the close", "gzip up to the close"),
+    "up to the close",
+    "up to the close, unsaid",
+    "up to the close, empty",
+    "HTTP/1.0",
+    "100 before up to the close",
+    "gzip up to the close",
 )
 NOT_KEPT = (
     *UP_TO_THE_CLOSE,
-    *("chunked and closed", "close with a length", "HTTP/1.0 with a length"),
-    *("bytes behind the answer", "another answer behind it", "half an answer behind it"),
+    "chunked and closed",
+    "close with a length",
+    "HTTP/1.0 with a length",
+    "bytes behind the answer",
+    "another answer behind it",
+    "half an answer behind it",
 )
 
 Outcome = tuple[int, dict[str, str], bytes] | None

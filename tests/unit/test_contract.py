@@ -386,7 +386,10 @@ def test_wrong_types_in_a_notice(field: str, value: object, text: str) -> None:
     ("field", "value"),
     [
         *(("count", value) for value in ("500", 1.5, None)),
-        *(("next", 2), ("previous", False), ("results", None), ("results", {})),
+        ("next", 2),
+        ("previous", False),
+        ("results", None),
+        ("results", {}),
     ],
 )
 def test_wrong_types_in_a_page(field: str, value: object) -> None:

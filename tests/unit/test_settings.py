@@ -310,19 +310,29 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, dotenv: Path) -> No
 
 FRAGMENTS = st.sampled_from(
     [
-        *("\n", "\r\n", "=", "'", '"', " ", "#", "\\", "\\n", "export ", "\x0b", "\u2028", "\x00"),
-        *(
-            "SEED",
-            "HOST",
-            "WEB_LOGIN",
-            "WEB_PASSWORD",
-            "DATA_DIR",
-            "SEDE",
-            "x",
-            "1",
-            "http://",
-            "@",
-        ),
+        "\n",
+        "\r\n",
+        "=",
+        "'",
+        '"',
+        " ",
+        "#",
+        "\\",
+        "\\n",
+        "export ",
+        "\x0b",
+        "\u2028",
+        "\x00",
+        "SEED",
+        "HOST",
+        "WEB_LOGIN",
+        "WEB_PASSWORD",
+        "DATA_DIR",
+        "SEDE",
+        "x",
+        "1",
+        "http://",
+        "@",
     ]
 )
 

@@ -15,8 +15,13 @@ import pytest
 from harness.meter import Meter
 
 FIELDS = (
-    *("num_requests", "num_failures", "num_none_requests", "total_content_length"),
-    *("min_response_time", "max_response_time", "response_times"),
+    "num_requests",
+    "num_failures",
+    "num_none_requests",
+    "total_content_length",
+    "min_response_time",
+    "max_response_time",
+    "response_times",
 )
 REQUESTS = [("GET", "/notice/list"), ("GET", "/notice/all?q"), ("PUT", "/device")]
 

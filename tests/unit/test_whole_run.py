@@ -44,20 +44,28 @@ def write_on(user: SimulatedUser) -> None:
 TASKS = {"register": register, "write": set_keywords, "write on": write_on}
 ANSWERS = ("right", "again", "lost", "late", "refused")
 DOINGS = (
-    *(
-        "register",
-        "register",
-        "write",
-        "write",
-        "write on",
-        "write on",
-        "right",
-        "right",
-        "right",
-        "right",
-    ),
-    *("again", "lost", "late", "refused", "up", "up", "up", "down", "down", "down"),
-    *("report", "wait"),
+    "register",
+    "register",
+    "write",
+    "write",
+    "write on",
+    "write on",
+    "right",
+    "right",
+    "right",
+    "right",
+    "again",
+    "lost",
+    "late",
+    "refused",
+    "up",
+    "up",
+    "up",
+    "down",
+    "down",
+    "down",
+    "report",
+    "wait",
 )
 WORK = st.lists(st.tuples(st.sampled_from(DOINGS), ANY), max_size=20)
 AHEAD = st.sampled_from([0.0, 1.0, CLOCKS_S])
