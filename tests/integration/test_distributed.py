@@ -223,7 +223,7 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
         "--master",
         f"--master-bind-port={port}",
         f"--web-port={web_port}",
-        "--stop-timeout=16s",
+        "--stop-timeout=4s",
         "--host",
         notice_server.url,
     )
