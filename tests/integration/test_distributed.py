@@ -239,6 +239,7 @@ def test_a_second_run_of_the_same_workers_stands_by_itself(commands, notice_serv
         assert summary["total"]["whole_run"]["requests"] == notice_server.workload
         assert summary["devices"] == {"registered": 10, "deleted": 10, "left_behind": 0}
         notice_server.seen.clear()
+    wait_until(lambda: ready_workers(url) == 2, "both hear that the master goes")
     interrupt(master)
     for process in (master, *workers):
         commands.finish(process)

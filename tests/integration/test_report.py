@@ -145,7 +145,7 @@ def test_an_interrupted_command_leaves_whole_files(
     run = write_run(tmp_path / "run", steps=((3, 1500),))
     before = runfolder.read_manifest(run)
     process = commands.start("-m", "harness", "report", str(run))
-    time.sleep(0.4 + 0.2 * (name == "SIGTERM"))  # anywhere in it will do
+    wait_until((run / "charts").exists, "the first file is about to be written", poll_s=0.001)
     process.send_signal(getattr(signal, name))
     finished = commands.finish(process)
     assert finished.exit_code in (3, -getattr(signal, name), 0)
