@@ -48,14 +48,17 @@ class HostRefusedError(requests.RequestException):
 class _CheckedAdapter(LocustHttpAdapter):
     """Locust's adapter, which passes every request that a session sends, redirected ones too."""
 
-    def __init__(self, pool_manager: PoolManager | None, allowed_hosts: tuple[str, ...]) -> None:
+    def __init__(self, pool_manager: PoolManager | None, settings: Settings) -> None:
         super().__init__(pool_manager=pool_manager)
-        self._allowed_hosts = allowed_hosts
+        self._allowed_hosts = settings.allowed_hosts
+        self._timeout = settings.connect_timeout_s, settings.answer_timeout_s
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> requests.Response:
         """Send a request to an allowed host.
+
+        Without a timeout it has that of the settings: one that hangs would never be counted.
 
         Raises:
             HostRefusedError: the host is another; Locust counts the request as failed.
@@ -65,11 +68,13 @@ class _CheckedAdapter(LocustHttpAdapter):
             check_host(f"{url.scheme}://{url.netloc}", self._allowed_hosts)
         except ConfigurationError as error:
             raise HostRefusedError(str(error), request=request) from None
+        if options.get("timeout") is None:
+            options["timeout"] = self._timeout
         return super().send(request, *args, **options)
 
 
 def http_session(user: HttpUser, settings: Settings) -> HttpSession:
-    """Return the client that Locust would give a user, bound by TLS_VERIFY and ALLOWED_HOSTS."""
+    """Return the client that Locust would give a user, bound by the settings."""
     session = HttpSession(
         base_url=user.host,
         request_event=user.environment.events.request,
@@ -79,7 +84,7 @@ def http_session(user: HttpUser, settings: Settings) -> HttpSession:
     session.trust_env = False  # as HttpUser sets it
     session.verify = (settings.tls_ca_file or True) if settings.tls_verify else False
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _CheckedAdapter(user.pool_manager, settings.allowed_hosts))
+        session.mount(scheme, _CheckedAdapter(user.pool_manager, settings))
     return session
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -22,11 +23,19 @@ def check_host(url: str, allowed: tuple[str, ...]) -> str:
     """
     url = base_url(url)
     name = (urlsplit(url).hostname or "").lower()
-    if is_loopback(name) or name in allowed:
+    if is_loopback(name) or _in_ascii(name) in map(_in_ascii, allowed):
         return url
     raise ConfigurationError(
         f"load against {redacted(url)} is refused: {name} is not this machine. "
         f"If you may load-test it, set ALLOWED_HOSTS={','.join([*allowed, name])} in .env"
+    )
+
+
+def _in_ascii(name: str) -> str:
+    """Return a host name as requests asks for it: xn--mller-kva.de for müller.de (RFC 3492)."""
+    labels = unicodedata.normalize("NFKC", name).split(".")
+    return ".".join(
+        each if each.isascii() else f"xn--{each.encode('punycode').decode()}" for each in labels
     )
 
 

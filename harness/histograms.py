@@ -1,6 +1,6 @@
 """Response times as HDR histograms: exact to three significant digits, and they add up.
 
-Values are whole microseconds. Locust keeps two digits (1 049 ms becomes 1 000 ms), and percentiles
+Values are whole microseconds. Locust keeps two digits (1,049 ms becomes 1,000 ms), and percentiles
 of percentiles mean nothing; histograms of seconds, endpoints and workers are merged without loss.
 """
 
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 import weakref
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 
 LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
 DIGITS = 3
 BLOCK = 128
-"""So many counts are added up at once: the library looks at each of 20 000, for a millisecond."""
+"""So many counts are added up at once: the library looks at each of 20,000, for a millisecond."""
 
 
 def empty() -> HdrHistogram:
@@ -26,8 +28,15 @@ def empty() -> HdrHistogram:
 
 
 def decoded(encoded: bytes) -> HdrHistogram:
-    """Return the histogram that `encode` was asked of."""
-    return freed_at_once(HdrHistogram.decode(encoded))
+    """Return the histogram that `encode` was asked of.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return freed_at_once(HdrHistogram.decode(encoded))
+    except (HdrLengthException, HdrCookieException, zlib.error) as error:
+        raise ValueError(f"not a histogram: {error}") from None
 
 
 def freed_at_once(histogram: HdrHistogram) -> HdrHistogram:

@@ -261,7 +261,11 @@ class Lifecycle:
         ledger.close()
         gevent.killall([self.progress] if self.progress else [])
         environment.process_exit_code = 3  # should the files be impossible to write
-        summary = recorder.close(counts, connections, lost_workers, audit)
+        try:
+            summary = recorder.close(counts, connections, lost_workers, audit)
+        except OSError as error:
+            print(f"error: the result in {recorder.folder} is not whole: {error}", file=sys.stderr)
+            return
         environment.process_exit_code = summary.exit_code
         if _options(environment).headless:
             terminal.print_summary(summary, recorder.folder, sys.stdout)

@@ -68,7 +68,7 @@ def duration_s(
     upper = f", at most {most / 3600:g}h" if math.isfinite(most) else ""
 
     def parse(text: str) -> float:
-        found = DURATION.fullmatch(text)
+        found = DURATION.fullmatch(text) if len(text) <= MOST_DIGITS else None
         seconds = math.nan
         if found is not None:
             hours, minutes = int(found["hours"] or 0), int(found["minutes"] or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from harness.objectives import Objectives
 from harness.runfolder import Audit, ConnectionCounts, DeviceCounts, Ending, Manifest, Summary
 from harness.settings import Settings, redacted
 from harness.timeseries import Failure, Health, Interval, Key, Report, Second
+
+logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
 OWN_DELAY_S = 2.0
@@ -108,6 +111,7 @@ class Recorder:
         self._arrivals = Arrivals(self.folder.name)
         self._late_reports = 0
         self._stopped = False
+        self._write_error: OSError | None = None
         self._users_before = 0, 0
         self._keeper = gevent.spawn(self._keep)
 
@@ -192,15 +196,23 @@ class Recorder:
         lost_workers: int,
         audit: Audit | None = None,
     ) -> Summary:
-        """Write down what is known at the end, and return the result."""
+        """Write down what is known at the end, and return the result.
+
+        Raises:
+            OSError: a file of the run could not be written, now or before.
+        """
         gevent.killall([self.history, self._keeper])
         if self.meter is not None:
             self.meter.stop()
             self.take(self.meter.taken())
-        self._write_until(max([int(time.time()), *self._pending]) + 1)
-        self._files.close()
+        try:
+            if self._write_error is not None:  # seconds are missing, whatever else can be written
+                raise self._write_error
+            self._write_until(max([int(time.time()), *self._pending]) + 1)
+        finally:
+            self._files.close()
+            self.locust_files.close_files()
         self._correct_start()
-        self.locust_files.close_files()
         files = self.locust_files
         self._write_csv("stats", files.requests_csv)
         self._write_csv("failures", files.failures_csv)
@@ -251,7 +263,12 @@ class Recorder:
             self._users[int(now_s)] = runner.user_count, target
             if self.meter is not None:
                 self.take(self.meter.taken())
-            self._write_until(self._due(now_s))
+            try:
+                self._write_until(self._due(now_s))
+            except OSError as error:
+                logger.error("%s; without these seconds the run has no result", error)
+                self._write_error = error
+                return
 
     def _due(self, now_s: float) -> int:
         """Return the first second that is not to be written yet."""

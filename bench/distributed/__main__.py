@@ -23,7 +23,7 @@ ROUNDS = 3
 SERVER_WORKERS = 2
 """One nginx process may not be allowed to open a file for each connection."""
 SERVER_ADDRESSES = 8
-"""Linux is slow to find a free port once half of those to one address are taken, 14 000."""
+"""Linux is slow to find a free port once half of those to one address are taken, 14,000."""
 OTHER_FILES = 1_000
 REPORT_INTERVAL_S = 3
 

@@ -123,7 +123,7 @@ class _Turn(Struct, frozen=True):
             env=inherited(
                 RESULTS_DIR=str((self.folder / files.RUNS).resolve()),
                 SLO_FILE=str((self.folder / runfolder.OBJECTIVES).resolve()),
-                WARM_UP_S=str(self.plan.warm_up_s),
+                WARM_UP_S=f"{self.plan.warm_up_s:f}",
                 DEPLOYMENT=self.name,
                 DRAW_REPORT="0",
             ),

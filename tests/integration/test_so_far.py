@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from argparse import Namespace
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import gevent
 from locust.env import Environment
@@ -38,7 +41,7 @@ def recorder(tmp_path):
     recorder = Recorder(environment, kept, wanted, int(time.time()) - SECONDS)
     gevent.killall([recorder._keeper])
     yield recorder
-    if recorder.summary is None:
+    if recorder.summary is None and recorder._write_error is None:
         recorder.close(DeviceCounts(), ConnectionCounts(), 0)
     runner.quit()
 
@@ -289,3 +292,16 @@ def test_a_look_costs_the_same_after_an_hour(recorder) -> None:
     assert found.steady_s == HOUR_S - 1
     assert found.total.whole_run.requests == HOUR_S * 60 * len(ENDPOINTS)
     print({second: f"{each_ms:.1f} ms" for second, each_ms in took_ms.items()})
+
+
+def test_seconds_that_could_not_be_written_leave_no_result(recorder, monkeypatch, caplog) -> None:
+    """The disk was full for a moment: what is written afterwards is not the whole run."""
+    append = recorder._files.append
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "histograms.hlog")
+    monkeypatch.setattr(recorder._files, "append", Mock(side_effect=full))
+    gevent.spawn(recorder._keep).join(timeout=10)
+    assert "histograms.hlog" in caplog.text and "no result" in caplog.text
+    monkeypatch.setattr(recorder._files, "append", append)
+    with pytest.raises(OSError, match="No space left"):
+        recorder.close(DeviceCounts(), ConnectionCounts(), 0)
+    assert recorder.summary is None

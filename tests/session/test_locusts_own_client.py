@@ -441,6 +441,25 @@ def test_an_allowed_host_is_followed(url: str) -> None:
     user.close_connections()
 
 
+def test_a_host_may_have_letters_that_a_request_writes_in_another_way(url: str) -> None:
+    environment = environment_of(Ours, "http://müller.invalid", allowed_hosts=("müller.invalid",))
+    user = Ours(environment)
+    assert "Failed to resolve" in str(user.client.get("/board").error), "it was asked for"
+    user.close_connections()
+
+
+def test_a_request_that_hangs_is_counted_when_the_settings_say_so(url: str) -> None:
+    environment = environment_of(Ours, url, answer_timeout_s=0.2)
+    user = Ours(environment)
+    user.client.get("/slow")
+    user.client.get("/slow", timeout=0.1)
+    of_the_settings, of_the_request = environment.stats.errors.values()
+    assert "read timeout=0.2" in str(of_the_settings.error)
+    assert "read timeout=0.1" in str(of_the_request.error)
+    assert environment.stats.total.num_failures == 2
+    user.close_connections()
+
+
 @pytest.mark.parametrize("kind", [Plain, Ours])
 @pytest.mark.parametrize("stop_timeout_s", [0, 0.3, 60])
 @pytest.mark.parametrize("options", [{}, {"catch_response": True}], ids=["get", "caught"])

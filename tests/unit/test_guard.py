@@ -146,3 +146,14 @@ def test_a_permission_can_be_taken_back() -> None:
     url = "http://load.example.com"
     assert check_host(url, ("load.example.com",)) == url
     refusal(url)
+
+
+@pytest.mark.parametrize("name", ["müller.example", "xn--mller-kva.example", "MÜLLER.example"])
+@pytest.mark.parametrize("allowed", ["müller.example", "xn--mller-kva.example"])
+def test_a_host_is_the_same_in_letters_and_in_ascii(name: str, allowed: str) -> None:
+    assert check_host(f"http://{name}", (allowed,)).lower() == f"http://{name}".lower()
+
+
+def test_a_name_that_only_looks_encoded_is_another_host() -> None:
+    with pytest.raises(ConfigurationError, match="is refused"):
+        check_host("http://xn--example-.com", ("example.com",))

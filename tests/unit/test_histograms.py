@@ -82,6 +82,14 @@ def test_encoding_loses_nothing(times_ms: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", [b"", b"HISTFAAA", b"AAAAAAAA", b"x", histograms.of([1.0]).encode()[:-8] + b"AAAAAAAA"]
+)
+def test_what_is_no_histogram_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not a histogram|base64|padding"):
+        histograms.decoded(text)
+
+
+@pytest.mark.parametrize(
     ("time_ms", "found_ms"), [(0.0, 0.001), (-1.0, 0.001), (0.0004, 0.001), (1e12, 3_600_000.0)]
 )
 def test_what_is_out_of_range_counts_as_its_end(time_ms: float, found_ms: float) -> None:

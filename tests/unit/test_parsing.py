@@ -40,6 +40,12 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         duration_s()(text)
 
 
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "h", "0." + "9" * 400, "9" * 5000 + "m"])
+def test_a_duration_too_long_to_be_meant_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"write a duration such as"):
+        duration_s(is_whole=True)(text)
+
+
 def test_bounds_of_a_duration_are_named() -> None:
     with pytest.raises(ConfigurationError, match=r"more than 0, at most 1h$"):
         duration_s(1e-9, 3600)("0")
