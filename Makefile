@@ -103,8 +103,8 @@ test-bare: ## what must pass on a machine that has Python and nothing else (4 mi
 
 # What .ci/bare calls where nginx, openssl, ip and chromium are hidden.
 test-bare-machine: $(VENV)/dev.stamp
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) \
-		unit-drawings unit-others lint tests/integration/test_processes.py programs
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) QUICK=1 \
+		unit-others unit-drawings lint tests/integration/test_processes.py programs
 
 programs: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m programs
