@@ -15,7 +15,7 @@ LONG = $(patsubst %, tests/integration/test_%.py, shared_pool partition verdicts
 	tests/unit $(patsubst %, tests/integration/test_%.py, distributed headless)
 SUITE = $(filter-out $(EXCEPT), $(LONG) $(filter-out $(LONG), tests/unit tests/session tests/tasks \
 	$(wildcard tests/integration/test_*.py tests/browser/test_*.py)))
-JOBS ?= 4
+JOBS ?= 6
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # What a variable that was given adds to the command line.
