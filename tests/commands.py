@@ -19,6 +19,7 @@ from harness import deployments
 from harness.deployments import Server
 from harness.processes import locustfiles
 from harness.settings import NAMES, PROJECT_DIR
+from harness.timeseries import read_timeline
 
 PATIENCE_S = 240
 """Every wait of a test ends after so long: it hangs then, on a slow and busy machine too."""
@@ -132,6 +133,15 @@ class Commands:
         """Run plain locust, headless."""
         return self.finish(self.start_locust("--headless", *arguments, **env))
 
+    def locust_until(
+        self, true: Callable[[Path], object], what: str, *arguments: str, **env: str
+    ) -> Finished:
+        """Run plain locust, headless, until something is so of its results, then interrupt it."""
+        process = self.start_locust("--headless", *arguments, **env)
+        wait_until(lambda: process.poll() is not None or true(self.results), what)
+        interrupt(process)
+        return self.finish(process)
+
     def start_locust(
         self, *arguments: str, by: tuple[str, ...] = (), **env: str
     ) -> subprocess.Popen[str]:
@@ -151,6 +161,13 @@ def wait_until(
         if time.monotonic() > latest:
             pytest.fail(f"not within {timeout_s} s: {what}")
         time.sleep(poll_s)
+
+
+def full_seconds(results: Path) -> int:
+    """Return how many seconds the only run has recorded with all the users that it wants."""
+    rows = [row for path in results.glob("*/timeline.csv") for row in read_timeline(path.parent)]
+    most = max((row.target_users for row in rows), default=0)
+    return sum(row.users == row.target_users == most > 0 for row in rows)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

@@ -38,8 +38,14 @@ def tasks_of(requests):
 
 def test_the_mix_of_a_run_is_that_of_the_weights(commands, notice_server):
     """A server that is too slow for the users would cut the longer tasks short."""
-    run = commands.locust(
-        "--users=300", "--spawn-rate=150", "--run-time=8s", "--seed=7", "--host", notice_server.url
+    run = commands.locust_until(
+        lambda _: notice_server.workload > 2500,
+        "hundreds of tasks",
+        "--users=300",
+        "--spawn-rate=150",
+        "--seed=7",
+        "--host",
+        notice_server.url,
     )
     assert run.faults == [], run.stderr
     assert set(run.requests) == NAMES
@@ -125,10 +131,13 @@ def test_a_seed_makes_the_choices_repeatable(commands, notice_server):
 
 
 def test_varied_data_sends_more_than_the_seeds_words(commands, notice_server):
-    run = commands.locust(*SHORT, "--host", notice_server.url, "--seed=3", VARY_DATA="1")
+    def has_varied(_results: object) -> bool:
+        return len({target for _, target, _ in notice_server.requests if "&q=" in target}) > 3
+
+    options = ("--users=20", "--spawn-rate=20", "--host", notice_server.url, "--seed=3")
+    run = commands.locust_until(has_varied, "four searches", *options, VARY_DATA="1")
     assert run.faults == [], run.failures
-    targets = {target for _, target, _ in notice_server.requests if "&q=" in target}
-    assert len(targets) > 3
+    assert has_varied(run.results)
     assert run.manifest["vary_data"] is True and len(run.manifest["data_sha256"]) == 64
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import Commands, Finished, interrupt, wait_until
+from commands import Commands, Finished, full_seconds, interrupt, wait_until
 from notice_server import NoticeServer, answers
 
 from harness import result, runfolder, timeseries
@@ -33,7 +33,7 @@ FILES = (
 )
 USERS = ("--users=60", "--spawn-rate=60", "--seed=1")
 SECONDS = "--run-time=5s"
-LOAD = (*USERS, SECONDS)
+STEADY_S = 6
 PATIENT = "[generator]\nlag_ms = 10000\n"  # other tests run meanwhile
 
 Run = Callable[..., Finished]
@@ -41,7 +41,10 @@ Run = Callable[..., Finished]
 
 @pytest.fixture
 def run(commands: Commands, notice_server: NoticeServer) -> Run:
-    """Return a function that runs locust on the notice server, with objectives if given."""
+    """Return a function that runs locust on the notice server, with objectives if given.
+
+    Without a run time it ends when a steady state is recorded, however long that takes.
+    """
 
     def begin(
         *arguments: str, slo: str = "", locustfile: Path | None = None, **env: str
@@ -50,7 +53,14 @@ def run(commands: Commands, notice_server: NoticeServer) -> Run:
             commands.objectives.write_text(slo + PATIENT)
         file = locustfiles(locustfile or PROJECT_DIR / "locustfile.py")
         command = ("-m", "locust", "-f", file, "--headless", "--host", notice_server.url)
-        return commands.finish(commands.start(*command, *arguments, **env))
+        process = commands.start(*command, *arguments, **env)
+        if not any(argument.startswith("--run-time") for argument in arguments):
+            wait_until(
+                lambda: process.poll() is not None or full_seconds(commands.results) >= STEADY_S,
+                "a steady state is written down",
+            )
+            interrupt(process)
+        return commands.finish(process)
 
     return begin
 
@@ -84,7 +94,7 @@ def missed(run: Finished) -> list[str]:
 
 def test_a_run_that_keeps_everything_passes(run: Run) -> None:
     slo = '[total]\np95_ms = 5000\nrequests_per_s = 1\n["GET /notice/all?q"]\nmax_ms = 60000\n'
-    done = run(*LOAD, slo=slo)
+    done = run(*USERS, slo=slo)
     assert verdict(done, "pass") == ("pass", []), done.stdout
     assert missed(done) == done.summary["reasons"] == []
     assert done.manifest["endpoints"] == [
@@ -97,7 +107,7 @@ def test_a_run_that_keeps_everything_passes(run: Run) -> None:
 
 def test_a_missed_objective_fails(run: Run) -> None:
     slo = '["GET /notice/all?q"]\np95_ms = 0.001\n[total]\nrequests_per_s = 1e6\np50_ms = 9e4\n'
-    done = run(*LOAD, slo=slo)
+    done = run(*USERS, slo=slo)
     assert verdict(done, "objectives-missed") == ("fail", []), done.stdout
     assert missed(done) == ["GET /notice/all?q p95_ms", "total requests_per_s"]
     assert "the objective is 0.001 ms (" in done.stdout
@@ -107,14 +117,14 @@ def test_wrong_answers_fail_though_no_objective_says_so(
     run: Run, notice_server: NoticeServer
 ) -> None:
     notice_server.faults["PUT", "/accounts/device"] = answers(500, {"detail": "x"})
-    done = run(*LOAD, slo="[total]\np50_ms = 60000\n")
+    done = run(*USERS, slo="[total]\np50_ms = 60000\n")
     assert verdict(done, "wrong-answers") == ("fail", []), done.stdout
     assert missed(done) == ["total fail_ratio"]
 
 
 def test_a_server_that_loses_writes_fails(run: Run, notice_server: NoticeServer) -> None:
     notice_server.drop_every = 2
-    done = run(*LOAD, slo="[total]\np50_ms = 60000\n", VARY_DATA="1")
+    done = run(*USERS, slo="[total]\np50_ms = 60000\n", VARY_DATA="1")
     assert verdict(done, "lost-writes") == ("fail", []), done.stdout
     assert missed(done) == ["devices lost_writes"]
     (reason,) = done.summary["reasons"]
@@ -123,20 +133,20 @@ def test_a_server_that_loses_writes_fails(run: Run, notice_server: NoticeServer)
 
 
 def test_an_objective_without_samples_fails(run: Run) -> None:
-    done = run(*LOAD, "--tags", "read", slo='["PUT /accounts/device alarm"]\np95_ms = 5\n')
+    done = run(*USERS, "--tags", "read", slo='["PUT /accounts/device alarm"]\np95_ms = 5\n')
     assert verdict(done, "objective-without-samples") == ("fail", []), done.stdout
     assert "p95 of PUT /accounts/device alarm has no samples in the steady" in done.stdout
 
 
 def test_users_that_send_nothing(run: Run) -> None:
-    done = run(*LOAD, locustfile=LOCUSTFILES / "idle.py")
+    done = run(*USERS, locustfile=LOCUSTFILES / "idle.py")
     assert verdict(done, "no-requests") == ("invalid", ["samples"]), done.stdout
 
 
 def test_a_target_that_never_answers(run: Run, notice_server: NoticeServer) -> None:
     for method, path in [("GET", "/notice/all"), ("PUT", ""), ("POST", "")]:
         notice_server.faults[method, path or "/accounts/device"] = _silence
-    done = run(*LOAD, ANSWER_TIMEOUT_S="8")  # longer than the run
+    done = run(*USERS, SECONDS, ANSWER_TIMEOUT_S="8")  # longer than the run
     assert verdict(done, "never-answers")[0] == "invalid", done.stdout
     assert "no request was answered in the steady state" in done.stdout
 
@@ -148,7 +158,7 @@ def _silence(connection: object, answer: bytes) -> bool:
 def test_a_mix_without_writes(run: Run, notice_server: NoticeServer) -> None:
     """A server that takes no registration gets no write either."""
     notice_server.faults["POST", "/accounts/device"] = lambda connection, answer: False
-    done = run(*LOAD)
+    done = run(*USERS)
     assert verdict(done, "no-writes") == ("invalid", ["mix"]), done.stdout
     assert missed(done) == ["total fail_ratio"]
     names = ", ".join(f"PUT /accounts/device {what}" for what in ("alarm", "keywords", "sub"))
@@ -199,7 +209,7 @@ def test_a_run_that_is_terminated_after_its_ramp_up_does_not_pass(
 
 
 def test_a_generator_that_is_busy_itself(run: Run) -> None:
-    load = (*LOAD, "--users=20", "--run-time=9s")  # users that wait for each other come late
+    load = (*USERS, "--users=20", "--run-time=9s")  # users that wait for each other come late
     done = run(*load, locustfile=LOCUSTFILES / "busy.py", SLO_FILE="")
     assert "generator" in verdict(done, "busy-generator")[1], done.stdout
     assert "the generator was saturated in" in done.stdout
@@ -230,12 +240,12 @@ def test_a_worker_that_is_killed(commands: Commands, notice_server: NoticeServer
 
 
 def test_results_that_were_thrown_away(run: Run) -> None:
-    done = run(*LOAD, "--reset-stats")
+    done = run(*USERS, "--reset-stats")
     assert verdict(done, "reset") == ("invalid", ["results"]), done.stdout
 
 
 def test_users_that_raise(run: Run) -> None:
-    done = run(*LOAD, locustfile=LOCUSTFILES / "broken.py")
+    done = run(*USERS, locustfile=LOCUSTFILES / "broken.py")
     assert verdict(done, "exceptions") == ("invalid", ["users"]), done.stdout
 
 
@@ -272,7 +282,7 @@ def _seconds(folder: Path) -> int:
 
 
 def test_objectives_with_a_wrong_line_stop_the_start(run: Run) -> None:
-    done = run(*LOAD, slo="[total]\np95 = 500\n")
+    done = run(*USERS, slo="[total]\np95 = 500\n")
     assert done.exit_code == 2
     assert "Traceback" not in done.stderr
     line = done.stderr.strip().splitlines()[-1]
