@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,8 +198,7 @@ def test_a_run_that_is_terminated_after_its_ramp_up_does_not_pass(
         "--host",
         notice_server.url,
     )
-    wait_until(lambda: sum(notice_server.seen.values()) > 250, "the users are there")
-    time.sleep(5)
+    wait_until(lambda: full_seconds(commands.results) >= STEADY_S, "a steady state is recorded")
     process.terminate()
     done = commands.finish(process)
     broken = [rule["name"] for rule in done.summary["validity"] if not rule["kept"]]
