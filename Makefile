@@ -103,7 +103,7 @@ test-bare: ## what must pass on a machine that has Python and nothing else (4 mi
 
 # What .ci/bare calls where nginx, openssl, ip and chromium are hidden.
 test-bare-machine: $(VENV)/dev.stamp
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) QUICK=1 \
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 $(SYNC) \
 		unit-others unit-drawings lint tests/integration/test_processes.py programs
 
 programs: $(VENV)/dev.stamp
