@@ -163,9 +163,10 @@ def wait_until(
         time.sleep(poll_s)
 
 
-def full_seconds(results: Path) -> int:
-    """Return how many seconds the only run has recorded with all the users that it wants."""
-    rows = [row for path in results.glob("*/timeline.csv") for row in read_timeline(path.parent)]
+def full_seconds(results: Path, run: str = "*") -> int:
+    """Return how many seconds a run, the only one, has recorded with all users that it wants."""
+    found = results.glob(f"{run}/timeline.csv")
+    rows = [row for path in found for row in read_timeline(path.parent)]
     most = max((row.target_users for row in rows), default=0)
     return sum(row.users == row.target_users == most > 0 for row in rows)
 

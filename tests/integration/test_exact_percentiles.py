@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from commands import PATIENCE_S, Commands, Finished
+from commands import PATIENCE_S, Commands, Finished, full_seconds, interrupt, wait_until
 
 from harness import histograms, timeseries
 from harness.processes import free_port, locustfiles
@@ -70,15 +70,16 @@ def test_percentiles_are_those_of_all_requests(
 ) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
-    load = ("--users=80", "--spawn-rate=40", "--run-time=5s", "--host", notice_server.url)
+    load = ("--users=80", "--spawn-rate=40", "--host", notice_server.url)
     paths = f"{PROJECT_DIR}:{LOCUSTFILE.parent}"
     given = {"RAW_LOG": str(raw), "PYTHONPATH": paths}
     command = ("-m", "locust", "-f", locustfiles(LOCUSTFILE))
+    started = []
     if not workers:
-        run = commands.finish(commands.start(*command, "--headless", *load, **given))
+        leader = commands.start(*command, "--headless", *load, **given)
     else:
         port = free_port()
-        master = commands.start(
+        leader = commands.start(
             *command,
             "--headless",
             "--master",
@@ -89,9 +90,11 @@ def test_percentiles_are_those_of_all_requests(
         )
         worker_of = (*command, "--worker", f"--master-port={port}")
         started = [commands.start(*worker_of, **given) for _ in range(workers)]
-        run = commands.finish(master)
-        for worker in started:
-            worker.communicate(timeout=PATIENCE_S)
-        assert len(list(raw.glob("*.txt"))) == workers + 1
+    wait_until(lambda: full_seconds(commands.results) >= 6, "a steady state is recorded")
+    interrupt(leader)
+    run = commands.finish(leader)
+    for worker in started:
+        worker.communicate(timeout=PATIENCE_S)
+    assert len(list(raw.glob("*.txt"))) == workers + 1
     assert run.faults == [], run.stderr
     check(run, raw)
