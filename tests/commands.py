@@ -85,7 +85,7 @@ class Commands:
 
     def __post_init__(self) -> None:
         usual = (PROJECT_DIR / "conf" / "slo.toml").read_text()
-        patient, count = re.subn(r"^lag_ms = .*$", "lag_ms = 10000", usual, flags=re.MULTILINE)
+        patient, count = re.subn(r"^lag_ms = .*$", "lag_ms = 60000", usual, flags=re.MULTILINE)
         assert count == 1
         self.objectives.write_text(patient)
 

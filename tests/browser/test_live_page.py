@@ -20,7 +20,7 @@ DOWNLOAD = "report.html"
 def easy(tmp_path):
     """Return the settings of objectives that a busy machine keeps, its generator's too."""
     slo = tmp_path / "easy.toml"
-    slo.write_text("[total]\np95_ms = 30000\n[generator]\nlag_ms = 10000\n")
+    slo.write_text("[total]\np95_ms = 30000\n[generator]\nlag_ms = 60000\n")
     return {"SLO_FILE": str(slo), "DRAW_REPORT": "1"}
 
 
@@ -102,7 +102,7 @@ def test_a_run_is_started_followed_stopped_and_its_result_downloaded(
 
 def test_a_missed_objective_is_named(browser, commands, notice_server, tmp_path):
     slo = tmp_path / "hard.toml"
-    slo.write_text("[total]\np95_ms = 0.001\n[generator]\nlag_ms = 10000\n")
+    slo.write_text("[total]\np95_ms = 0.001\n[generator]\nlag_ms = 60000\n")
     with web_ui(commands, HOST=notice_server.url, SLO_FILE=str(slo)) as url:
         browser.get(f"{url}/verdict")
         assert headline(browser) == "Nothing has run yet"

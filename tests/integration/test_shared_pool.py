@@ -78,7 +78,7 @@ def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
 
     Locust would start the 20 anew, on the worker that is left.
     """
-    parts.commands.objectives.write_text("[total]\np95_ms = 9e4\n[generator]\nlag_ms = 10000\n")
+    parts.commands.objectives.write_text("[total]\np95_ms = 9e4\n[generator]\nlag_ms = 60000\n")
     hasty = {"file": HASTY, "ALLOW_WORKER_LOSS": "1"}
     workers = [parts.worker(**hasty) for _ in range(2)]
     master = parts.master(20, 2, "--run-time=36s", **hasty)

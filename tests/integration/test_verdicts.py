@@ -33,7 +33,7 @@ FILES = (
 USERS = ("--users=60", "--spawn-rate=60", "--seed=1")
 SECONDS = "--run-time=5s"
 STEADY_S = 6
-PATIENT = "[generator]\nlag_ms = 10000\n"  # other tests run meanwhile
+PATIENT = "[generator]\nlag_ms = 60000\n"  # other tests run meanwhile
 
 Run = Callable[..., Finished]
 
