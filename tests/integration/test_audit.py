@@ -65,8 +65,10 @@ def test_one_write_in_a_thousand_that_is_lost_behind_a_200_is_found(commands, no
         until=lambda: len(notice_server.devices) == 4000 and notice_server.written > 20_000,
         AUDIT_SAMPLE="4000",
         CLEANUP_PER_S="5000",
-        # A user whose POST is answered too late registers another device.
-        **dict.fromkeys(("ANSWER_TIMEOUT_S", "CLEANUP_TIMEOUT_S"), str(PATIENCE_S)),
+        # A user whose POST comes to nothing has no device, and does not register again.
+        CONNECT_TIMEOUT_S=str(PATIENCE_S),
+        ANSWER_TIMEOUT_S=str(PATIENCE_S),
+        CLEANUP_TIMEOUT_S=str(PATIENCE_S),
     )
     audit = run.summary["audit"]
     assert notice_server.dropped
