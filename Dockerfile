@@ -60,6 +60,7 @@ COPY --from=sources /sources/locustfile.py ./
 COPY --from=sources /sources/conf conf/
 COPY --from=sources /sources/data data/
 COPY --from=sources /sources/harness harness/
+COPY --from=sources /sources/notice_api notice_api/
 COPY --from=sources /sources/tasks tasks/
 # A new volume takes its owner over from this folder.
 RUN install --directory --owner suite --group suite results

@@ -88,7 +88,7 @@ $(SUITE): $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $@
 
 # The unit tests in two parts that take about as long; with QUICK=1 without the slow ones.
-DRAWINGS = $(wildcard tests/unit/*report*.py)
+DRAWINGS = tests/unit/report tests/unit/experiments
 unit-drawings: TESTS = $(DRAWINGS)
 unit-others: TESTS = tests/unit $(addprefix --ignore=, $(DRAWINGS))
 unit-drawings unit-others: $(VENV)/dev.stamp
@@ -123,7 +123,7 @@ bench-users: $(VENV)/bench.stamp ## 1,000 to 10,000 users in one process, likewi
 bench-distributed: $(VENV)/bench.stamp ## workers and their master, into docs/scaling.md (10 minutes)
 	@$(BIN)/python -m bench.distributed
 
-clean: ## remove the environment, the caches and the seeded databases; results stay
+clean: ## remove the environment, the caches and the filled databases; results stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf target/.pytest_cache target/.mypy_cache target/*.sqlite3 target/*.sqlite3-*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,24 +1,25 @@
-"""A university notice board and its students' phones.
+"""Simulate students who use a university notice board on their phones.
 
-Weights, requests and think time are the seed's, 2020-09-20: of ten tasks three search, three page
-through the notices, one lists the boards and three change the settings of a device.
+Requests, weights and think time are those of the original test (2020-09-20): of ten tasks, three
+search, three page through notices, one lists the boards and three change a device.
 """
 
-from locust import between, events
+from locust import between, events  # first: it patches the standard library for gevent
 
-from harness import lifecycle
-from harness.user import NoticeApiUser
+from harness.run import install
+from harness.users import ApiUser
+from notice_api import SUITE
 from tasks.devices import register, set_keywords, subscribe, switch_alarm
 from tasks.notices import browse_pages, list_boards, search_notices
 
-lifecycle.install(events)
+install(events, SUITE)  # records, judges and cleans up every run, however it is started
 
 
-class NoticeUser(NoticeApiUser):
-    """A student with a phone: reads more than they write, and thinks for 1 to 5 s in between."""
+class NoticeUser(ApiUser):
+    """A student with a phone: reads more than they write, and pauses 1 to 5 s between tasks."""
 
     wait_time = between(1, 5)
-    tasks = {  # sum 10, the seed, 2020-09-20
+    tasks = {  # weights of the original test (2020-09-20); their sum is 10
         search_notices: 3,
         browse_pages: 3,
         subscribe: 1,
@@ -32,5 +33,5 @@ class NoticeUser(NoticeApiUser):
         register(self)
 
     def on_stop(self) -> None:
-        """Hang up. The device stays until no user of any process can write to it any more."""
+        """Close connections. Other users may write to the device until the run deletes it."""
         self.close_connections()

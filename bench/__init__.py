@@ -1,7 +1,8 @@
-"""Benchmarks of the generator: `python -m bench`, `bench.users` and `bench.distributed`.
+"""Benchmarks of the load generator: `python -m bench`, `bench.users` and `bench.distributed`.
 
-Each starts nginx with fixed responses and loads it. The number of requests is what nginx counted;
-what a generator reports is only compared with it.
+Each starts nginx with fixed responses and puts load on it.
+
+Invariant: nginx counts the requests. What a generator reports is only compared with that count.
 """
 
 from __future__ import annotations
@@ -13,4 +14,4 @@ REPORT = BENCH_DIR / "README.md"
 
 
 class BenchError(RuntimeError):
-    """A measurement that is not credible; its one line names the generator and the numbers."""
+    """A measurement that is not credible; one line with the generator and the numbers."""

@@ -15,31 +15,31 @@ from bench.measure import measure
 from bench.results import Comparison, Sample, Series
 from bench.server import Nginx
 from harness import ConfigurationError
-from harness.formatting import rounded
 from harness.processes import find_program
+from harness.results.formatting import rounded
 
 PROGRAMS = ("nginx", "k6", "wrk", "hey")
-LEAST_ROUNDS = 3
+MIN_ROUNDS = 3  # for a median between a lowest and a highest value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure or redraw; return the exit code."""
+    """Measure, or render the last results again; return the exit code."""
     parser = base_parser("bench", __doc__ or "", seconds=10)
-    parser.add_argument("--rounds", type=positive, default=LEAST_ROUNDS, help="at least 3")
+    parser.add_argument("--rounds", type=positive, default=MIN_ROUNDS, help="at least 3")
     return run(BENCHMARK, parser.parse_args(arguments))
 
 
 def _measure(options: argparse.Namespace, scratch: Path) -> Comparison:
     rounds, seconds = (1, 1) if options.dry else (options.rounds, options.seconds)
-    if rounds < LEAST_ROUNDS and not options.dry:
-        raise ConfigurationError(f"--rounds {rounds}: at least {LEAST_ROUNDS}, or --dry")
+    if rounds < MIN_ROUNDS and not options.dry:
+        raise ConfigurationError(f"--rounds {rounds}: at least {MIN_ROUNDS}, or --dry")
     generator_core, server_core = process.two_cores()
     found = {generator.name: find_program(generator.program) for generator in GENERATORS}
     for generator in GENERATORS:
         if found[generator.name] is None:
             print(f"missing: {generator.program}, so not measured: {generator.title}")
     samples: dict[str, list[Sample]] = {generator.name: [] for generator in GENERATORS}
-    if find_program("k6"):
+    if find_program("k6"):  # before measuring: unequal checks would make the rows incomparable
         judged = prove_k6_checks(_made(scratch / "judge"))
         print(f"k6's checks agree with the suite's on {judged} responses, valid and invalid")
     with Nginx(_made(scratch / "nginx"), server_core) as server:
@@ -84,7 +84,7 @@ def _made(folder: Path) -> Path:
 
 
 def rotated(generators: Sequence[Generator], number: int) -> list[Generator]:
-    """Return the order of a round: each starts with another, every other one runs backwards."""
+    """Return the order for a round: each starts one further, every other one runs backwards."""
     step = -1 if number % 2 else 1
     count = len(generators)
     return [generators[(number + step * place) % count] for place in range(count)]

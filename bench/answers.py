@@ -1,7 +1,7 @@
-"""The original test's weighted mix of requests, and one fixed response to each.
+"""The weighted request mix of the original test (2020-09-20), and a fixed response to each.
 
-All responses are about one device, `DEVICE_ID`, which every generator uses: so the echo of a PUT
-is valid although the server stores nothing.
+Invariant: every generator uses one device, `DEVICE_ID`. So a fixed body is a valid echo of a PUT,
+although the server stores nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from random import Random
 
 import msgspec
 
-from harness import contract
-from harness.contract import Request
+from harness.http.request import Request
+from notice_api import contract
 
 DEVICE_ID = "BENCH0DEVICE0BENCH0DEVICE0BENC"
 WORDS = ("장학",)
@@ -23,7 +23,7 @@ ALARM_FIELD = "alarm_switch"
 CAMPUS = "http://campus.example"
 
 SEARCHES, BROWSES, WRITES_OF_A_KIND, LISTS = 3, 3, 1, 1
-"""Weights of the original test of 2020-09-20; their sum is 10."""
+"""Weights of the original test (2020-09-20); with three kinds of write, their sum is 10."""
 LAST_PAGE = 10
 LIST_REQUESTS = 5
 
@@ -38,7 +38,7 @@ _BOARD_NAMES = ("컴퓨터공학과", "학교 공지", "생활관", "도서관",
 
 
 def notice(number: int, date: str | None) -> dict[str, object]:
-    """Return one notice of the fixed page."""
+    """Return a notice of the fixed page."""
     return {
         "id": f"cse-{4096 - number:06}",
         "title": _TITLES[number % len(_TITLES)],
@@ -52,7 +52,7 @@ def notice(number: int, date: str | None) -> dict[str, object]:
 
 
 def page() -> dict[str, object]:
-    """Return the ten notices of every search and every page, about 2.8 KB."""
+    """Return the page that answers every search and every page request, about 2.8 KB."""
     dates = [f"2026-03-{28 - number:02}" for number in range(contract.PAGE_SIZE - 1)]
     return {
         "count": 412,
@@ -74,7 +74,7 @@ def boards() -> list[dict[str, str]]:
 
 
 def device(alarm: bool = True) -> dict[str, object]:
-    """Return the device after a PUT; only the alarm has two values."""
+    """Return the device after a PUT; only the alarm varies."""
     return {
         "id": DEVICE_ID,
         "id_method": "InstanceId",
@@ -85,32 +85,32 @@ def device(alarm: bool = True) -> dict[str, object]:
 
 
 def new_device() -> dict[str, object]:
-    """Return the device after its POST."""
+    """Return the device right after its POST."""
     blank = {"keywords": "", "subscriptions": "", ALARM_FIELD: False}
     return {**device(), **blank}
 
 
 def encoded(answer: object) -> bytes:
-    """Return a body as the server sends it."""
+    """Return the JSON body that the server sends."""
     return msgspec.json.encode(answer)
 
 
 def alarm_off_lengths() -> set[int]:
-    """Return the possible lengths of the body of "switch the alarm off": compact, or with spaces.
+    """Return the body lengths of "switch the alarm off", as compact JSON and with spaces.
 
-    nginx recognises this request by its length; no other body of the mix is as long.
+    nginx does not look at bodies and recognizes this PUT by its length, which no other one has.
     """
     body = {"id": DEVICE_ID, ALARM_FIELD: False}
     return {len(encoded(body)), len(json.dumps(body))}
 
 
 def search() -> Request:
-    """Return the search of the mix."""
+    """Return the search request of the mix."""
     return contract.search(BOARDS, WORDS)
 
 
 def writes() -> Iterator[Request]:
-    """Yield each kind of PUT, with the alarm on and off."""
+    """Yield one PUT of each kind: subscriptions, keywords, alarm on, alarm off."""
     yield contract.subscribe(DEVICE_ID, BOARDS)
     yield contract.set_keywords(DEVICE_ID, KEYWORDS)
     yield contract.switch_alarm(DEVICE_ID, ALARM_FIELD, True)
@@ -118,7 +118,7 @@ def writes() -> Iterator[Request]:
 
 
 def every_kind() -> list[tuple[Request, bytes]]:
-    """Return one request of every kind in the mix with its fixed response."""
+    """Return one request of each kind with the body of its fixed response."""
     alarm_off = contract.switch_alarm(DEVICE_ID, ALARM_FIELD, False).body
     return [
         (contract.register(DEVICE_ID), encoded(new_device())),
@@ -130,9 +130,9 @@ def every_kind() -> list[tuple[Request, bytes]]:
 
 
 def cycle(seed: int = 1) -> list[Request]:
-    """Return the 82 requests of twenty tasks in the mix's weights, in shuffled order.
+    """Return the 82 requests of twenty tasks by weight; tasks are shuffled.
 
-    Ten tasks would hold only one of the two alarm requests.
+    Ten tasks would contain only one of the two alarm requests.
     """
     subscribe, keywords, alarm_on, alarm_off = writes()
     pages = [contract.browse(BOARDS, number) for number in range(1, LAST_PAGE + 1)]
@@ -148,13 +148,8 @@ def cycle(seed: int = 1) -> list[Request]:
 
 
 def rendered(request: Request, host: str) -> bytes:
-    """Return the bytes of a request, for wrk.
-
-    Args:
-        request: one of the mix.
-        host: `name:port`.
-    """
-    lines = [f"{request.endpoint.method} {request.target} HTTP/1.1", f"Host: {host}"]
+    """Return the bytes of a request for wrk; `host` is `name:port`."""
+    lines = [f"{request.endpoint.method} {request.path} HTTP/1.1", f"Host: {host}"]
     if request.body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(request.body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + (request.body or b"")
@@ -174,9 +169,9 @@ def _without(answer: dict[str, object], field: str) -> dict[str, object]:
 
 
 def wrong() -> Iterator[tuple[str, Request, int, bytes]]:
-    """Yield responses that violate the contract in one way: a name, request, status and body.
+    """Yield (name, request, status, body), each violating the contract in one way.
 
-    Checks equal to the suite's reject all of them.
+    The suite's checks, and any equivalent ones, reject all of them.
     """
     right = encoded(page())
     eleven = [notice(number, None) for number in range(contract.PAGE_SIZE + 1)]

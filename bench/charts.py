@@ -1,4 +1,4 @@
-"""Charts of the generators and of many users, and the style of all charts of the bench."""
+"""Charts of `bench` and `bench.users`, and the style of all bench charts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bench import report
 from bench.results import OURS, Comparison, Step, UserSteps
-from harness.formatting import count, rounded
+from harness.results.formatting import count, rounded
 
 DPI = 120
 OWN, OTHER, TEXT = "#1f6f8b", "#b8c4cc", "#333333"
@@ -33,13 +33,13 @@ STYLE = {
 
 
 def save(figure: Figure, note: str, path: Path) -> None:
-    """Write a figure as PNG, with a note below it."""
+    """Save a figure as PNG with a note below it."""
     figure.supxlabel(note, fontsize=8.5, color=TEXT)
     figure.savefig(path, dpi=DPI)
 
 
 def generators(results: Comparison, path: Path) -> None:
-    """Draw requests/s and CPU-µs/request: bars are medians, lines the range of the rounds."""
+    """Draw requests/s and CPU-µs/request: bars are medians, lines are ranges over the rounds."""
     rows = list(reversed(results.series))
     rates = [[sample.requests_per_s for sample in row.samples] for row in rows]
     costs = [[sample.cpu_us_per_request for sample in row.samples] for row in rows]
@@ -72,7 +72,7 @@ def _bars(axes: Any, series: Sequence[Sequence[float]], colours: list[str]) -> N
 
 
 def users(results: UserSteps, path: Path) -> None:
-    """Draw memory, CPU and lag by the number of users, a line for each client."""
+    """Draw memory, CPU and event-loop lag by number of users, one line per client."""
     with rc_context(STYLE):
         figure = Figure(figsize=(11, 3.6), layout="constrained")
         memory, cpu, lag = figure.subplots(1, 3)

@@ -1,4 +1,4 @@
-"""What the three commands have in common: options, exit codes, results on disk, documents."""
+"""What the three commands share: options, exit codes, result files and documents."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import msgspec
 
 from bench import BENCH_DIR, BenchError
 from bench.report import replaced
-from harness import ConfigurationError, atomic
-from harness.parsing import argument, whole
+from harness import ConfigurationError
+from harness.config import atomic
+from harness.config.parsing import argument, whole
 
 EXIT_CODES = (
     "Exit codes: 0 measured, 1 the measurement is not credible, 2 wrong usage or a missing "
@@ -31,15 +32,15 @@ Results = TypeVar("Results", bound=msgspec.Struct)
 
 @dataclass(frozen=True, slots=True)
 class Benchmark(Generic[Results]):
-    """A command: how it measures, and where its results go.
+    """A command: how it measures and where its results go.
 
     Attributes:
         kind: type of the results.
-        data: name of their JSON file in `bench/`.
-        document: Markdown file with a marked place for each section.
-        chart: name of the picture beside the document.
-        measure: takes the options and an empty folder for scratch files.
-        sections: renders results as Markdown, by mark.
+        data: name of the JSON file in `bench/`.
+        document: Markdown file with a pair of marks for each section.
+        chart: name of the PNG beside the document.
+        measure: takes the options and an empty scratch folder.
+        sections: renders results as Markdown, keyed by mark.
         draw: draws results to a file.
     """
 
@@ -53,11 +54,11 @@ class Benchmark(Generic[Results]):
 
 
 def base_parser(module: str, description: str, seconds: int) -> argparse.ArgumentParser:
-    """Return a parser of the options that every command takes.
+    """Return a parser for the common options.
 
     Args:
-        module: what follows `python -m`.
-        description: for `--help`.
+        module: the name after `python -m`.
+        description: text for `--help`.
         seconds: default length of a measurement.
     """
     common = argparse.ArgumentParser(
@@ -74,7 +75,8 @@ def base_parser(module: str, description: str, seconds: int) -> argparse.Argumen
 
 
 def run(benchmark: Benchmark[Results], options: argparse.Namespace) -> int:
-    """Measure or redraw; print errors as one line; return the exit code."""
+    """Measure or render again, report errors in one line and return the exit code."""
+    # Handled like Ctrl-C, so that context managers stop the child processes.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:
@@ -83,6 +85,7 @@ def run(benchmark: Benchmark[Results], options: argparse.Namespace) -> int:
             return 0
         with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX) as scratch:
             results = benchmark.measure(options, Path(scratch))
+        # Written before it is rendered, so that an error in drawing loses no measurement.
         elsewhere = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX)) if options.dry else None
         atomic.write_json((elsewhere or BENCH_DIR) / benchmark.data, results)
         _render(benchmark, results, elsewhere)
@@ -96,10 +99,10 @@ def run(benchmark: Benchmark[Results], options: argparse.Namespace) -> int:
 
 
 def read(path: Path, kind: type[Results]) -> Results:
-    """Read results.
+    """Read results from a JSON file.
 
     Raises:
-        ConfigurationError: there are none, or another version of the bench wrote them.
+        ConfigurationError: the file is missing, or another version of the bench wrote it.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)

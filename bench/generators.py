@@ -1,4 +1,4 @@
-"""The generators side by side: how each is started, and what it reports at its end."""
+"""The generators to compare: how to start each one and how to read its report."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from bench import BENCH_DIR, BenchError, answers, process
 from bench.results import OURS
 from bench.server import Nginx
-from harness import contract
-from harness.contract import Request
+from harness.http.request import Request
 from harness.processes import find_program, locustfiles
-from harness.verdict import EXIT_CODES
+from harness.results.verdict import EXIT_CODES
+from notice_api import contract
 
 USERS = 50
 INVALID = EXIT_CODES["invalid"]
@@ -29,7 +29,7 @@ JUDGE_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A load: its target, its length, and a folder for what the generator writes."""
+    """What to measure: host (`name:port`), length, and a folder for the generator's files."""
 
     host: str
     seconds: int
@@ -42,18 +42,18 @@ class Job:
 
     @property
     def report(self) -> Path:
-        """Return the file for the generator's report; see `read_report`."""
+        """Return the path for the generator's report; see `read_report`."""
         return self.folder / "report.json"
 
     @property
     def log(self) -> Path:
-        """Return the file for what the generator prints."""
+        """Return the path of the generator's output."""
         return self.folder / "log-0"
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a generator reports at its end."""
+    """What a generator reports when it ends."""
 
     requests: int
     failures: int
@@ -66,17 +66,18 @@ def read_report(job: Job) -> Reported:
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """One row of the table.
+    """A generator, one row of the table.
 
     Attributes:
         name: key in the results.
-        title: for people.
-        command: gives its arguments, without the program.
-        program: what has to be installed.
-        reported: reads its report.
+        title: name in the table.
+        command: returns the arguments, without the program.
+        program: the program to be installed.
+        reported: reads the report.
         checked: whether it parses and checks every response.
-        goal: ours, with every response checked, shall be this many times faster.
-        exit_codes: those of a good run; a run of this suite that uses a whole core is invalid.
+        goal: how many times faster `ours`, with every response checked, should be.
+        exit_codes: expected exit codes. This suite calls a run invalid if its core is saturated,
+            as it is here on purpose.
     """
 
     name: str
@@ -90,12 +91,12 @@ class Generator:
 
 
 def locust(locustfile: str, user: str) -> list[str]:
-    """Return the command that runs a user class of a file in `bench/locustfiles`."""
+    """Return the command that runs a user class from a file in `bench/locustfiles`."""
     return [PYTHON, "-m", "locust", "-f", locustfiles(LOCUSTFILES / locustfile), user]
 
 
 def headless(host: str, users: int, spawn_rate: int, run_time_s: int) -> list[str]:
-    """Return the options of a headless run against a base URL."""
+    """Return Locust's options for a headless run; `host` is a base URL."""
     options = ["--headless", "--only-summary", "--host", host, "--run-time", str(run_time_s)]
     return [*options, "--users", str(users), "--spawn-rate", str(spawn_rate)]
 
@@ -103,6 +104,7 @@ def headless(host: str, users: int, spawn_rate: int, run_time_s: int) -> list[st
 def _locust(locustfile: str, user: str, job: Job) -> list[str]:
     _, *arguments = locust(locustfile, user)
     arguments += headless(job.url, USERS, USERS, job.seconds)
+    # The stop timeout lets requests in flight finish and count. Locust appends ".json" by itself.
     return [*arguments, "--stop-timeout", "5", "--json-file", str(job.report.with_suffix(""))]
 
 
@@ -137,9 +139,9 @@ def _k6(job: Job) -> list[str]:
             "keywords": answers.WRITES_OF_A_KIND,
             "alarm": answers.WRITES_OF_A_KIND,
         },
-        "search": job.url + answers.search().target,
+        "search": job.url + answers.search().path,
         "pages": [
-            job.url + contract.browse(answers.BOARDS, page).target
+            job.url + contract.browse(answers.BOARDS, page).path
             for page in range(1, answers.LAST_PAGE + 1)
         ],
         "boards": job.url + contract.BOARDS,
@@ -170,16 +172,18 @@ def _wrk(job: Job) -> list[str]:
 
 
 def _lua(text: bytes) -> str:
+    # Every byte as a decimal escape: a Lua string literal may then hold any body.
     return '"' + "".join(f"\\{byte:03}" for byte in text) + '"'
 
 
 def _hey(job: Job) -> list[str]:
-    page = job.url + contract.browse(answers.BOARDS, 1).target
+    page = job.url + contract.browse(answers.BOARDS, 1).path
     return ["-z", f"{job.seconds}s", "-c", str(USERS), page]
 
 
 def _hey_reported(job: Job) -> Reported:
     text = job.log.read_text(encoding="utf-8")
+    # hey prints "[status] N responses" and, for errors, "[N] message"; errors are no responses.
     statuses = re.findall(r"^ *\[(\d{3})\]\s+(\d+) responses", text, re.MULTILINE)
     errors = re.findall(r"^ *\[(\d+)\]\s+(?!\d+ responses)\S", text, re.MULTILINE)
     requests = sum(int(count) for _, count in statuses)
@@ -202,20 +206,19 @@ GENERATORS = (
 
 
 def own_variables(job: Job) -> dict[str, str]:
-    """Return the environment of a generator."""
+    """Return the environment variables for a generator."""
     return process.environment(
         RESULTS_DIR=str(job.folder / "results"), REPORT=str(job.report), DRAW_REPORT="0"
     )
 
 
 def prove_k6_checks(folder: Path) -> int:
-    """Compare k6's checks with `harness.contract`; return the number of responses judged.
+    """Compare k6's checks with those of `notice_api.contract` on valid and invalid responses.
 
-    Args:
-        folder: an empty one.
+    `folder` has to be empty. Returns the number of responses compared.
 
     Raises:
-        BenchError: they differ, so the two "checked" rows cannot be compared.
+        BenchError: they differ, so the rows with checks are not comparable.
     """
     cases = [("a right answer", *case) for case in _right_answers()] + list(answers.wrong())
     program = find_program("k6")

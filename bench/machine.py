@@ -1,4 +1,4 @@
-"""When and on what a measurement was made."""
+"""Describes when, and on which machine, a measurement was made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from bench.results import Conditions
-from harness.compare.server_load import machine
+from harness.experiments.compare.server_load import machine
 from harness.processes import find_program
 
 PACKAGES = ("locust", "gevent", "httptools", "msgspec")
@@ -17,7 +17,7 @@ VERSION_ARGUMENTS = {"nginx": "-v", "k6": "version", "wrk": "-v"}
 
 
 def conditions(programs: tuple[str, ...]) -> Conditions:
-    """Describe this moment and this machine."""
+    """Return the time, the machine and the versions of packages and programs."""
     here = machine()
     return Conditions(
         measured_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

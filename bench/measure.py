@@ -1,4 +1,4 @@
-"""One generator against the server: nginx counts requests, psutil reads CPU times."""
+"""Measures one generator: nginx counts the requests, psutil reads the CPU times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 30.0
 WARM_UP_S = 1.0
 TAIL_S = 2.0
-"""The load goes on for so long after the measured interval, so that its end is not in it."""
+"""The load continues this long after the measured interval, to keep the ramp-down out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,15 @@ class Snapshot:
 def measure(
     generator: Generator, program: str, server: Nginx, core: int, seconds: int, folder: Path
 ) -> Sample:
-    """Load the server with a generator on one core, and measure both.
+    """Run a generator on one core against the server and measure both.
 
-    `program` is the path of the generator's program, `folder` an empty one.
+    Args:
+        generator: the generator.
+        program: path of its program.
+        server: the running server.
+        core: number of the core to pin the generator to.
+        seconds: length of the measured interval, without warm-up.
+        folder: an empty folder for its files.
 
     Raises:
         BenchError: it ended early, failed, or reports more requests than the server saw.
@@ -89,20 +95,22 @@ def measure(
 
 
 def check_seen(name: str, reported: Reported, seen: int) -> None:
-    """Compare a generator's report with what the server saw.
+    """Compare a generator's report with the server's count.
+
+    The server may see more, such as requests in flight when the generator stops.
 
     Raises:
-        BenchError: it reports more.
+        BenchError: the generator reports more requests than the server saw.
     """
     if reported.requests > seen:
         raise BenchError(f"{name} reports {reported.requests} requests, the server saw {seen}")
 
 
 def check_right(name: str, reported: Reported) -> None:
-    """Refuse to compare errors.
+    """Reject a generator whose requests failed, so that errors never count as throughput.
 
     Raises:
-        BenchError: a generator reports failures, or no requests at all.
+        BenchError: it reports failures, or no requests at all.
     """
     if reported.failures or not reported.requests:
         raise BenchError(

@@ -1,4 +1,4 @@
-"""Programs as child processes: pinned to a core, awaited, and what they may open."""
+"""Child processes of the bench: pinned to a core, awaited, stopped; and the open-file limit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Self
 
 from bench import BenchError
 from harness import ConfigurationError
-from harness.processes import STOP_TIMEOUT_S, last_words, start_process, stop_processes
-from harness.settings import NAMES, PROJECT_DIR
+from harness.config.settings import NAMES, PROJECT_DIR
+from harness.processes import STOP_TIMEOUT_S, last_line, start_process, stop_processes
 
 POLL_S = 0.02
 
 
 def two_cores() -> tuple[int, int]:
-    """Return a core for the generator and another for the server.
+    """Return a core for the generator and another one for the server.
 
     Raises:
-        ConfigurationError: there are not two.
+        ConfigurationError: this process may not use two cores.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
@@ -33,9 +33,9 @@ def two_cores() -> tuple[int, int]:
 
 @contextmanager
 def pinned(core: int) -> Iterator[None]:
-    """Pin processes that are started inside, and their children, to one core."""
+    """Pin processes started inside the block, and their children, to one core."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})  # a child inherits it
+    os.sched_setaffinity(0, {core})  # children inherit it
     try:
         yield
     finally:
@@ -43,46 +43,45 @@ def pinned(core: int) -> Iterator[None]:
 
 
 class Processes:
-    """Programs that belong together; a context manager that stops them.
+    """A group of child processes; a context manager that stops them.
 
     Attributes:
-        folder: for what they write.
-        running: in the order of their start.
+        folder: working directory and place of the logs.
+        running: the processes, in start order.
     """
 
     def __init__(self, name: str, folder: Path, stop_timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Prepare them; errors begin with `name`."""
+        """Start nothing yet; error messages begin with `name`."""
         self.folder = folder
         self.running: list[subprocess.Popen[bytes]] = []
         self._name = name
         self._stop_timeout_s = stop_timeout_s
 
     def __enter__(self) -> Self:
-        """Return them; nothing is started yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop those that still run."""
+        """Stop all processes that still run."""
         stop_processes(self.running, self._stop_timeout_s)
 
     def start(
         self, command: Sequence[str], core: int | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a program, pinned to a core if one is given."""
+        """Start a program, pinned to `core` if given."""
         log = self.log(len(self.running))
         with nullcontext() if core is None else pinned(core):
             self.running.append(start_process(command, log=log, env=env, cwd=self.folder))
         return self.running[-1]
 
     def log(self, number: int = 0) -> Path:
-        """Return the file for what a program prints."""
+        """Return the path of the output of process `number`."""
         return self.folder / f"log-{number}"
 
     def wait_until(self, is_done: Callable[[], bool], otherwise: str, timeout_s: float) -> None:
-        """Poll until `is_done()`.
+        """Poll until `is_done()` returns True.
 
         Raises:
-            BenchError: a process ended or time ran out before.
+            BenchError: a process ended, or the time ran out; `otherwise` says what is missing.
         """
         latest = time.monotonic() + timeout_s
         while not is_done():
@@ -91,10 +90,10 @@ class Processes:
             time.sleep(POLL_S)
 
     def wait_for_end(self, timeout_s: float) -> None:
-        """Wait until all have ended.
+        """Wait until all processes have ended.
 
         Raises:
-            BenchError: one still runs then.
+            BenchError: one still runs after `timeout_s`.
         """
         latest = time.monotonic() + timeout_s
         try:
@@ -104,11 +103,11 @@ class Processes:
             raise self.error("does not end") from None
 
     def error(self, what: str) -> BenchError:
-        """Return an error with the last line of a process that ended, or of the first."""
+        """Return an error with the last output line of a process that ended, or of the first."""
         ended = self._ended()
         if ended:
             what += f": ended with code {self.running[ended[-1]].returncode}"
-        words = last_words(self.log((ended or [0])[-1]))
+        words = last_line(self.log((ended or [0])[-1]))
         return BenchError(f"{self._name}: {what}: {words}")
 
     def _ended(self) -> list[int]:
@@ -116,10 +115,10 @@ class Processes:
 
 
 def allow_open_files(needed: int) -> None:
-    """Raise the soft limit of open files to the hard one.
+    """Raise the soft limit on open files to the hard limit.
 
     Raises:
-        ConfigurationError: that is too low.
+        ConfigurationError: the hard limit is too low.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
@@ -131,7 +130,7 @@ def allow_open_files(needed: int) -> None:
 
 
 def environment(**own: str) -> dict[str, str]:
-    """Return an environment without the developer's settings, in which `bench` can be imported."""
+    """Return an environment without the developer's settings, in which `bench` is importable."""
     clean = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Results as Markdown, and their place in a document between two marks."""
+"""Renders results as Markdown and puts them between two marks in a document."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from statistics import median
 
 from bench.results import OURS, Client, Comparison, Conditions, Series, Step, UserSteps
 from harness import ConfigurationError
-from harness.formatting import NONE, TIMES, count, factor, percent, rounded, time_ms
+from harness.results.formatting import NONE, TIMES, count, factor, percent, rounded, time_ms
 
 GENERATORS_MARK = "generators"
 USERS_MARK = "users"
@@ -18,10 +18,10 @@ RANGES = "Median of the rounds; lowest and highest in brackets."
 
 
 def replaced(text: str, mark: str, section: str) -> str:
-    """Return a document with the text between the marks of this name replaced.
+    """Return a document with the text between a pair of marks replaced.
 
     Raises:
-        ConfigurationError: the marks are not there, once each and in order.
+        ConfigurationError: the two marks are not there exactly once and in order.
     """
     begin, end = f"<!-- {mark}: measured -->", f"<!-- {mark}: end -->"
     before, found, rest = text.partition(begin)
@@ -32,7 +32,7 @@ def replaced(text: str, mark: str, section: str) -> str:
 
 
 def described(conditions: Conditions) -> str:
-    """Return the sentences on when and on what it was measured."""
+    """Return sentences with the time, the machine and the versions."""
     versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items())
     return (
         f"Measured {conditions.measured_at} on {conditions.cores} cores of {conditions.cpu}, "
@@ -41,7 +41,7 @@ def described(conditions: Conditions) -> str:
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Return rows with the same headings as a Markdown table, the first column left-aligned."""
+    """Return a Markdown table; all rows have the same keys, and the first column aligns left."""
     if not rows:
         return ""
     headings = list(rows[0])
@@ -50,14 +50,14 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def spread(values: Iterable[float], written: Callable[[float], str] = rounded) -> str:
-    """Return the median, with the lowest and the highest in brackets."""
+    """Return the median, with the lowest and highest value in brackets."""
     ordered = sorted(values)
     low, middle, high = map(written, (ordered[0], median(ordered), ordered[-1]))
     return f"{middle} ({low} to {high})"
 
 
 def of_a_core(shares: Iterable[float]) -> str:
-    """Return the median use of a core in whole percent."""
+    """Return the median share of a core in whole percent."""
     return f"{percent(round(median(shares), 2))} %"
 
 
@@ -76,7 +76,7 @@ def comparison(results: Comparison) -> str:
 
 
 def marked(series: Series) -> str:
-    """Return the title of a row with what one has to know to read it."""
+    """Return the title of a row, with a note if its figures need one."""
     if series.missing:
         return f"{series.title} (missing)"
     if series.server_bound:
@@ -134,7 +134,7 @@ def _notes(series: Sequence[Series]) -> Iterable[str]:
 
 
 def users(results: UserSteps) -> str:
-    """Return the section on users: conditions, chart, table, goals."""
+    """Return the section on many users: conditions, chart, table, goals."""
     rows = [_user_row(client, step) for client in results.clients for step in client.steps]
     return "\n\n".join(
         [
@@ -169,7 +169,7 @@ def _user_row(client: Client, step: Step) -> dict[str, str]:
 
 
 def goals_of_users(results: UserSteps) -> list[str]:
-    """Return a line for each goal: what was wanted, what was measured, met or not."""
+    """Return a line for each goal: the goal, the measured value, and whether it is met."""
     steps = {
         step.users: (client, step)
         for client in results.clients
@@ -195,7 +195,7 @@ def goals_of_users(results: UserSteps) -> list[str]:
 
 
 def _whole_ms(milliseconds: float) -> str:
-    return time_ms(round(milliseconds)) if milliseconds >= 1 else "< 1"  # locust keeps whole ones
+    return time_ms(round(milliseconds)) if milliseconds >= 1 else "< 1"  # Locust keeps whole ms
 
 
 def _met(is_met: bool) -> str:

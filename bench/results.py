@@ -1,4 +1,4 @@
-"""What the bench measured, as types: the JSON files and the figures derived from them."""
+"""The results of `bench` and `bench.users` as types: JSON files and figures derived from them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ OURS = "ours"
 SATURATED_SHARE = 0.95
 OWN_CORE_SHARE = 0.90
 ON_PLAN_SHARE = 0.9
-MEAN_WAIT_S = 3.0
-REQUESTS_PER_TASK = 4.1
+MEAN_WAIT_S = 3.0  # between(1, 5)
+REQUESTS_PER_TASK = 4.1  # of ten tasks: 3 searches, 3 x 10 pages, 3 PUTs and 5 lists
 
 
 class Conditions(msgspec.Struct, frozen=True):
@@ -25,25 +25,26 @@ class Conditions(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """A measured interval: its length, and the requests that the server counted in it."""
+    """A measured interval and the requests that the server counted in it."""
 
     seconds: float
     requests: int
 
     @property
     def requests_per_s(self) -> float:
-        """Return the rate that the server saw."""
+        """Return the rate by the server's count."""
         return self.requests / self.seconds
 
     def share(self, cpu_s: float) -> float:
-        """Return the use of a core by so much CPU time."""
+        """Return a CPU time as a share of one core."""
         return cpu_s / self.seconds
 
 
 class Sample(Window, frozen=True):
     """One generator in one round.
 
-    `reported` and `seen` are the requests of its whole life, by the generator and by the server.
+    `reported` and `seen` count all requests from start to end, warm-up included: by the generator
+    and by the server.
     """
 
     generator_cpu_s: float
@@ -58,17 +59,17 @@ class Sample(Window, frozen=True):
 
     @property
     def generator_share(self) -> float:
-        """Return the generator's use of its core."""
+        """Return the generator's share of its core."""
         return self.share(self.generator_cpu_s)
 
     @property
     def server_share(self) -> float:
-        """Return the server's use of its core."""
+        """Return the server's share of its core."""
         return self.share(self.server_cpu_s)
 
 
 class Series(msgspec.Struct, frozen=True):
-    """One generator in all rounds; no samples when its program is missing."""
+    """One generator in all rounds; it has no samples if its program is missing."""
 
     name: str
     title: str
@@ -79,18 +80,18 @@ class Series(msgspec.Struct, frozen=True):
 
     @property
     def server_bound(self) -> bool:
-        """Say whether the server, not this generator, was the bottleneck."""
+        """Return True if the server, not this generator, was the bottleneck."""
         return median(sample.server_share for sample in self.samples) > SATURATED_SHARE
 
     @property
     def disturbed(self) -> bool:
-        """Say whether neither had its core to itself: something else used the machine."""
+        """Return True if neither used its whole core, so other programs used the machine."""
         share = median(sample.generator_share for sample in self.samples)
         return share < OWN_CORE_SHARE and not self.server_bound
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """`generators.json`."""
+    """The contents of `generators.json`."""
 
     conditions: Conditions
     users: int
@@ -99,7 +100,7 @@ class Comparison(msgspec.Struct, frozen=True):
     series: list[Series]
 
     def ratios(self, series: Series) -> list[float]:
-        """Return how many times faster ours was, with every response checked, in each round."""
+        """Return, per round, how many times faster `ours` was, with every response checked."""
         ours = next(row for row in self.series if row.name == OURS)
         return [
             own.requests_per_s / other.requests_per_s
@@ -110,9 +111,9 @@ class Comparison(msgspec.Struct, frozen=True):
 class Step(Window, frozen=True, kw_only=True):
     """One client with a number of users in one process; times in ms, memory in KB.
 
-    `failures` are those of the whole run: a saturated client causes timeouts of its own.
-    `spawned_s` is the time from the start of the load to the last user, and
-    `ramp_up_stop_ms` the longest event-loop lag in it.
+    `failures` count from the start of the run: a saturated client causes timeouts by itself.
+    `spawned_s` is the time from the first requests until all users run, and `ramp_up_stop_ms` the
+    longest event-loop lag in that time.
     """
 
     users: int
@@ -129,33 +130,33 @@ class Step(Window, frozen=True, kw_only=True):
 
     @property
     def core_share(self) -> float:
-        """Return the process's use of its core."""
+        """Return the process's share of its core."""
         return self.share(self.cpu_s)
 
     @property
     def saturated(self) -> bool:
-        """Say whether the process was the bottleneck, so response times include its delay.
+        """Return True if the process was the bottleneck, so response times include its delay.
 
-        Either it used its whole core, or its users sent fewer requests than planned: other
-        programs may have used a part of the core.
+        It used its whole core, or it sent fewer requests than planned. CPU use alone does not show
+        saturation if other programs use a part of the core.
         """
         late = self.requests_per_s < ON_PLAN_SHARE * self.planned_per_s
         return late or self.core_share > SATURATED_SHARE
 
     @property
     def planned_per_s(self) -> float:
-        """Return the rate with instant responses: 4.1 requests per task and 3 s of wait."""
+        """Return the rate if responses took no time: 4.1 requests per task, 3 s of wait."""
         return self.users * REQUESTS_PER_TASK / MEAN_WAIT_S
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A way to send requests, with its steps in rising order."""
+    """An HTTP client, with its steps by rising number of users."""
 
     name: str
     steps: list[Step]
 
     def kb_per_user(self, step: Step) -> float | None:
-        """Return the memory of each user beyond those of the first step."""
+        """Return the memory per user beyond those of the first step; None for that step."""
         first = self.steps[0]
         if step.users == first.users:
             return None
@@ -163,7 +164,7 @@ class Client(msgspec.Struct, frozen=True):
 
 
 class UserSteps(msgspec.Struct, frozen=True):
-    """`users.json`."""
+    """The contents of `users.json`."""
 
     conditions: Conditions
     seconds: int

@@ -1,4 +1,4 @@
-"""nginx with fixed responses, and its own counter of requests."""
+"""nginx with fixed responses and its own count of requests."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from pathlib import Path
 from bench import BenchError
 from bench.answers import DEVICE_ID, alarm_off_lengths, boards, device, encoded, new_device, page
 from bench.process import Processes
-from harness import ConfigurationError, contract
-from harness.contract import Request
+from harness import ConfigurationError
+from harness.http.request import Request
 from harness.processes import cpu_s, find_program, free_port
+from notice_api import contract
 
-MOST_CONNECTIONS = 16_384
+MAX_CONNECTIONS = 16_384
 START_TIMEOUT_S = 10.0
 COUNTER_TIMEOUT_S = 30.0
 ID_ARGUMENT = "id"
 
 
 class Nginx(Processes):
-    """nginx on two free loopback ports; a context manager.
+    """nginx on two free loopback ports, for the API and for the counter; a context manager.
 
     Attributes:
         host: `name:port` of the API.
-        url: its base URL.
+        url: base URL of the API.
     """
 
     def __init__(
@@ -38,17 +39,17 @@ class Nginx(Processes):
         workers: int = 1,
         addresses: int = 1,
     ) -> None:
-        """Find the program.
+        """Find nginx and choose its ports.
 
         Args:
-            folder: an empty one, for its files.
-            core: the one that it is pinned to.
-            numbered: more responses, status and body, for `/0`, `/1`, ...
-            workers: how many processes.
-            addresses: how many loopback addresses it listens on, from 127.0.0.1 on.
+            folder: an empty folder for its files.
+            core: the core to pin it to, if any.
+            numbered: further responses, as (status, body), for `/0`, `/1`, ...
+            workers: number of worker processes.
+            addresses: number of loopback addresses to listen on, from 127.0.0.1 on.
 
         Raises:
-            ConfigurationError: it is not installed.
+            ConfigurationError: nginx is not installed.
         """
         super().__init__("nginx", folder)
         program = find_program("nginx")
@@ -65,16 +66,16 @@ class Nginx(Processes):
         self._own_requests = 0
 
     def __enter__(self) -> Nginx:
-        """Start it and wait until it responds.
+        """Start nginx and wait until it responds.
 
         Raises:
-            ConfigurationError: it did not start; says why.
+            ConfigurationError: it did not start; the text says why.
         """
         path = self.folder / "nginx.conf"
         path.write_text(self._configuration(), encoding="utf-8")
         command = [self._program, "-c", str(path), "-p", str(self.folder), "-e", "stderr"]
         with contextlib.ExitStack() as stack:
-            stack.push(self)
+            stack.push(self)  # Python calls __exit__ only after __enter__ has succeeded
             self.start(command, self._core)
             try:
                 self.wait_until(self._responds, "does not start", START_TIMEOUT_S)
@@ -91,11 +92,11 @@ class Nginx(Processes):
         return True
 
     def url_of(self, number: int) -> str:
-        """Return the base URL at one of its addresses, chosen by any number."""
+        """Return the base URL at address `number`, modulo the number of addresses."""
         return f"http://127.0.0.{1 + number % self._addresses}:{self._port}"
 
     def requests(self) -> int:
-        """Return how many requests it saw, without those to its counter."""
+        """Return the number of requests so far, without those to the counter."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self._counter_port, timeout=COUNTER_TIMEOUT_S
         )
@@ -104,18 +105,20 @@ class Nginx(Processes):
             status = connection.getresponse().read().decode()
         finally:
             connection.close()
-        self._own_requests += 1  # nginx counts a request before it responds: this one too
+        self._own_requests += 1  # nginx has counted this request before responding to it
+        # stub_status prints "accepts handled requests".
         counted = re.search(r"^ \d+ \d+ (\d+)", status, re.MULTILINE)
         assert counted is not None, status
         return int(counted[1]) - self._own_requests
 
     def cpu_s(self) -> float:
-        """Return its CPU time so far, in seconds."""
+        """Return the CPU time of all its processes so far, in seconds."""
         return cpu_s(self.running[0].pid)
 
     def _configuration(self) -> str:
-        open_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * MOST_CONNECTIONS)
-        connections = min(MOST_CONNECTIONS, open_files - 32)
+        open_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * MAX_CONNECTIONS)
+        connections = min(MAX_CONNECTIONS, open_files - 32)  # listeners and logs are files too
+        # nginx creates these folders at startup; the compiled-in ones may need root.
         temporary = "\n".join(
             f"    {kind}_temp_path {self.folder};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -128,6 +131,7 @@ class Nginx(Processes):
             f"        location = /{number} {{ return {status} '{_quoted(body.decode())}'; }}"
             for number, (status, body) in enumerate(self._numbered)
         )
+        # reuseport lets the kernel spread connections over the workers.
         shared = " reuseport" if self._workers > 1 else ""
         listens = "\n".join(
             f"        listen 127.0.0.{1 + number}:{self._port} backlog=4096{shared};"
@@ -175,8 +179,8 @@ http {{
 
 
 def with_id_in_query(request: Request, device_id: str) -> Request:
-    """Return a registration whose response echoes its id: nginx reads the query, not the body."""
-    request.target += f"?{ID_ARGUMENT}={device_id}"
+    """Add the id to a registration's query, so that nginx, which reads no body, can echo it."""
+    request.path += f"?{ID_ARGUMENT}={device_id}"
     return request
 
 
@@ -185,6 +189,9 @@ def _text(answer: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a body, below 4 KB, as it stands in single quotes in nginx's configuration."""
+    """Return a body as it is written between single quotes in nginx's configuration.
+
+    nginx limits such a parameter to 4 KB, and would expand `$` and process quotes and backslashes.
+    """
     assert not set(text) & set("'$\\"), text
     return text

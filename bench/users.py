@@ -19,10 +19,10 @@ from bench.generators import Reported, headless, locust
 from bench.measure import check_seen
 from bench.results import Client, Step, UserSteps
 from bench.server import Nginx
-from harness.formatting import count, rounded, time_ms
-from harness.histograms import nearest_rank
+from harness.config.settings import HTTP_CLIENTS
 from harness.processes import cpu_s
-from harness.settings import HTTP_CLIENTS
+from harness.recording.histograms import nearest_rank
+from harness.results.formatting import count, rounded, time_ms
 
 USERS = (1_000, 5_000, 10_000)
 DRY_USERS = (100, 200)
@@ -31,15 +31,15 @@ SETTLE_S = 5.0
 SPAWN_TIMEOUT_S = 120.0
 REPORT_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
-OTHER_FILES = 100
+OTHER_FILES = 100  # open beside one socket per user
 
 PEER = "FastHttpUser"
 CLIENTS = (*HTTP_CLIENTS, PEER)
-"""The suite with each HTTP_CLIENT, and the original test on plain Locust's fast client."""
+"""The suite with each HTTP_CLIENT, and the original test on Locust's FastHttpUser."""
 
 
 class LoopReport(msgspec.Struct, frozen=True):
-    """What `locustfiles/watch.py` writes at the end."""
+    """The report that `locustfiles/watch.py` writes."""
 
     requests: int
     failures: int
@@ -50,7 +50,7 @@ class LoopReport(msgspec.Struct, frozen=True):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure or redraw; return the exit code."""
+    """Measure, or render the last results again; return the exit code."""
     parser = base_parser("bench.users", __doc__ or "", seconds=20)
     parser.add_argument(
         "--users", type=positive, nargs="+", default=USERS, help="(1000 5000 10000)"
@@ -78,19 +78,19 @@ def _measure(options: argparse.Namespace, scratch: Path) -> UserSteps:
 
 
 def measure(client: str, users: int, server: Nginx, core: int, seconds: int, folder: Path) -> Step:
-    """Start users in a process on one core, and measure it once they all run.
+    """Start `users` in one process on one core, and measure it once all of them run.
 
-    `client` is one of `CLIENTS`, `folder` an empty one.
+    `client` is one of `CLIENTS`; `folder` has to be empty.
 
     Raises:
-        BenchError: it ended early, or reports more requests than the server saw.
+        BenchError: the process ended early, or reports more requests than the server saw.
     """
     name = f"{client} with {users} users"
     spawned, loop_report = folder / "spawned", folder / "loop.json"
     seen_before = server.requests()
     with process.Processes(name, folder, STOP_TIMEOUT_S) as processes:
         load = _started(processes, client, users, server.url, core, seconds)
-        processes.wait_until(
+        processes.wait_until(  # the first request may be the suite's probe, before any user
             lambda: server.requests() > seen_before + 1, "sends nothing", SPAWN_TIMEOUT_S
         )
         first_s = time.monotonic()
@@ -109,7 +109,7 @@ def measure(client: str, users: int, server: Nginx, core: int, seconds: int, fol
         processes.wait_until(loop_report.exists, "writes no report", REPORT_TIMEOUT_S)
         seen = server.requests() - seen_before
     loop = msgspec.json.decode(loop_report.read_bytes(), type=LoopReport)
-    answered = loop.requests - loop.failures  # the server sees no connection that was never made
+    answered = loop.requests - loop.failures  # the server never sees a failed connection
     check_seen(name, Reported(answered, loop.failures), seen)
     lags_ms = sorted(lag_s * 1000 for lag_s in loop.lags_s)
     p50_ms, p99_ms = nearest_rank(lags_ms, 0.50), nearest_rank(lags_ms, 0.99)
@@ -135,7 +135,7 @@ def measure(client: str, users: int, server: Nginx, core: int, seconds: int, fol
 def _started(
     processes: process.Processes, client: str, users: int, url: str, core: int, seconds: int
 ) -> subprocess.Popen[bytes]:
-    """Start Locust; its run time is a limit in case nobody stops it."""
+    # The run ends when the process is stopped; its run time is only a safety limit.
     limit_s = int(2 * SPAWN_TIMEOUT_S + SETTLE_S + seconds + REPORT_TIMEOUT_S)
     folder = processes.folder
     variables = process.environment(

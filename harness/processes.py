@@ -1,4 +1,7 @@
-"""Programs as child processes: found, started, stopped whatever happens to who started them."""
+"""Find, start and stop programs as child processes.
+
+Invariant: on Linux, a child is told to stop when this process dies, even by SIGKILL.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,16 @@ from pathlib import Path
 import psutil
 
 STOP_TIMEOUT_S = 10.0
+"""Seconds a process gets between SIGTERM and SIGKILL."""
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
+"""Where servers such as nginx are installed; the PATH of an ordinary user may lack them."""
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def find_program(name: str) -> str | None:
-    """Return where a program is: beside this Python, on the path, or among the system's own."""
+    """Return the path of a program: beside this Python, on PATH, or in a system folder."""
+    # This Python's folder comes first: the virtual environment has the pinned versions.
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), *SYSTEM_FOLDERS]
     return shutil.which(name, path=os.pathsep.join(folders))
 
@@ -36,8 +42,8 @@ def find_program(name: str) -> str | None:
 def locustfiles(*paths: Path) -> str:
     """Return the value of Locust's option `-f` for these files.
 
-    That is a list separated by commas, and Locust knows no way to quote one. A file in a folder
-    whose path has a comma is named by a link to the folder, which lives as long as this process.
+    Locust splits the value at commas and has no way to quote one. If the path of a folder has a
+    comma, the value uses a symbolic link to the folder, which exists as long as this process.
     """
     parts = [path if "," not in str(path) else _link_to(path.parent) / path.name for path in paths]
     return ",".join(str(part) for part in parts)
@@ -52,8 +58,8 @@ def _link_to(folder: Path) -> Path:
     return link
 
 
-def inherited(**own: str) -> dict[str, str]:
-    """Return the environment of this process, and what a child of it gets besides."""
+def child_environment(**own: str) -> dict[str, str]:
+    """Return the environment for a child: that of this process, updated with `own`."""
     return {**os.environ, **own}
 
 
@@ -64,10 +70,11 @@ def start_process(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own, so that Ctrl-C reaches it only through us.
+    """Start a program in its own session, so that Ctrl-C reaches it only through this process.
 
-    SIGINT ends it, even where this process ignores SIGINT. On Linux the kernel sends it SIGTERM
-    when this process dies, even by SIGKILL. Its output goes to the file `log`, or is shown.
+    SIGINT has its default effect in the child, even if this process ignores SIGINT. On Linux, the
+    kernel sends the child SIGTERM when this process dies. Output is appended to `log`, or goes to
+    the terminal.
     """
     output = log.open("ab") if log is not None else None
     try:
@@ -87,28 +94,29 @@ def start_process(
 
 
 def _preparation(parent: int) -> Callable[[], None]:
+    # Loaded before the fork: between fork and exec a child should do as little as possible.
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def before_exec() -> None:
-        # A shell without job control lets what it starts in the background ignore SIGINT, and
-        # all children of that inherit this. Ours are stopped by it.
+        # A shell without job control starts background processes with SIGINT ignored, and their
+        # children inherit that. Ours must stop on SIGINT.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if prctl is None:
             return
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died between the fork and the line above
+        if os.getppid() != parent:  # the parent died before prctl took effect
             os._exit(1)
 
     return before_exec
 
 
 def stop_process(process: subprocess.Popen[bytes], timeout_s: float = STOP_TIMEOUT_S) -> None:
-    """End a program and all of its process group: asked first, killed after `timeout_s`."""
+    """Stop a process: SIGTERM first; after at most `timeout_s`, SIGKILL to its process group."""
     stop_processes([process], timeout_s)
 
 
 def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:
-    """End programs and their process groups: all asked first, then killed after `timeout_s`."""
+    """Stop processes: SIGTERM to each; after at most `timeout_s`, SIGKILL to their groups."""
     latest = time.monotonic() + timeout_s
     for process in processes:
         if process.poll() is None:
@@ -116,6 +124,7 @@ def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: floa
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, latest - time.monotonic()))
+    # Also after an orderly exit: the group may hold children that the process left behind.
     for process in processes:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -123,7 +132,7 @@ def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: floa
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+    """Return a loopback port that is free now; another process may take it before it is used."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -133,12 +142,12 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def open_directly(url: str | urllib.request.Request, timeout_s: float) -> HTTPResponse:
-    """Ask a server that we started ourselves, never through a proxy.
+    """Open a URL of a server that we started ourselves, bypassing any proxy.
 
-    `urlopen` asks the proxy that HTTP_PROXY names even for 127.0.0.1.
+    `urlopen` would use the proxy in HTTP_PROXY even for 127.0.0.1.
 
     Raises:
-        OSError: there was no answer in time, or one with an error status.
+        OSError: no response came in time, or its status is an error.
     """
     response: HTTPResponse = _DIRECT.open(url, timeout=timeout_s)
     return response
@@ -148,19 +157,24 @@ def cpu_s(pid: int) -> float:
     """Return the CPU time of a process and its descendants, user and system, in seconds.
 
     Raises:
-        psutil.NoSuchProcess: it has ended.
+        psutil.NoSuchProcess: the process has ended.
     """
     root = psutil.Process(pid)
     own = root.cpu_times()
     total = own.user + own.system + own.children_user + own.children_system
     for child in root.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # then its time is among its parent's
+        with suppress(psutil.NoSuchProcess):  # its parent's children_* now include it
             times = child.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
     return float(total)
 
 
-def last_words(log: Path) -> str:
-    """Return the last line that a process wrote."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+def last_line(log: Path) -> str:
+    """Return the last line of a process's log that is not blank."""
+    return last_line_of(log.read_text(encoding="utf-8", errors="replace"))
+
+
+def last_line_of(output: str) -> str:
+    """Return the last line of what a process printed that is not blank."""
+    lines = output.strip().splitlines()
     return lines[-1] if lines else "it said nothing"

@@ -1,4 +1,4 @@
-"""What every start of the server shares; workers, threads and address are the caller's."""
+"""Settings for every start of the server; the command line sets workers, threads and address."""
 
-# Nobody steers this server through it, and it would leave a file in the home directory.
+# gunicorn would create this socket in the user's home or runtime directory; nothing here uses it.
 control_socket_disable = True

@@ -9,7 +9,7 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    """Run the command; a wrong setting ends in one line and exit code 2."""
+    """Run a command; report a wrong setting in one line and exit with code 2."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "noticeboard.settings")
     try:
         execute_from_command_line(sys.argv)

@@ -1,1 +1,1 @@
-"""What a user does: one function a task, one intention each."""
+"""What users do: one function per task, one purpose per task."""

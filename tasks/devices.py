@@ -1,25 +1,26 @@
-"""Devices: register one at the start, change settings of any device of the pool."""
+"""Tasks that write: register a device, then change any device of the pool."""
 
 from collections.abc import Callable
 
 from locust import tag
 from locust.exception import StopUser
 
-from harness import contract
-from harness.user import NoticeApiUser
-from harness.workload import sends
+from harness.http import Request
+from harness.users import ApiUser, sends
+from notice_api import contract
+from notice_api.words import WordLists
 
 
-def register(user: NoticeApiUser) -> None:
-    """Register a device under a new id; others may write to it once the server has said 201.
+def register(user: ApiUser) -> None:
+    """Register a device under a new id. Once the server answers 201, all users may write to it.
 
-    Nothing is raised when the user is to stop: locust would log that as an error of `on_start`,
-    and asks the user itself before its first task.
+    This function never raises `StopUser`: in `on_start`, Locust would log it as an error. Locust
+    checks by itself before the first task whether the user has to stop.
     """
-    devices = user.shared.devices
+    devices = user.run_context.devices
     try:
-        user.stop_if_told()
-        device_id = devices.new_id()
+        user.raise_if_stopping()  # before an id is taken that would stay unused
+        device_id = devices.new_id()  # in the ledger before the POST, whose response may get lost
         is_registered = user.send(contract.register(device_id))
     except StopUser:
         return
@@ -29,37 +30,36 @@ def register(user: NoticeApiUser) -> None:
 
 @tag("write", "device")
 @sends(contract.SUBSCRIPTIONS)
-def subscribe(user: NoticeApiUser) -> None:
-    """Follow some boards."""
-    boards = user.shared.vocabulary.boards.draw(user.random)
+def subscribe(user: ApiUser) -> None:
+    """Subscribe a device to some boards."""
+    words: WordLists = user.words
+    boards = words.boards.draw(user.random)
     _write(user, lambda device_id: contract.subscribe(device_id, boards))
 
 
 @tag("write", "device")
 @sends(contract.KEYWORDS)
-def set_keywords(user: NoticeApiUser) -> None:
-    """Ask to be told of notices that hold a keyword."""
-    keywords = user.shared.vocabulary.keywords.draw(user.random)
+def set_keywords(user: ApiUser) -> None:
+    """Set the keywords that a device wants alarms for."""
+    words: WordLists = user.words
+    keywords = words.keywords.draw(user.random)
     _write(user, lambda device_id: contract.set_keywords(device_id, keywords))
 
 
 @tag("write", "device")
 @sends(contract.ALARM)
-def switch_alarm(user: NoticeApiUser) -> None:
-    """Turn an alarm on or off."""
-    field = user.random.choice(user.shared.settings.alarm_fields)
+def switch_alarm(user: ApiUser) -> None:
+    """Switch an alarm of a device on or off."""
+    field = user.random.choice(user.run_context.settings.alarm_fields)
     on = user.random.random() < 0.5
     _write(user, lambda device_id: contract.switch_alarm(device_id, field, on))
 
 
-def _write(user: NoticeApiUser, request_for: Callable[[str], contract.Request]) -> None:
-    """Write to a random device of the pool; register one first when there is none.
-
-    The registration shows in the statistics; when it fails too, its failure is what is left.
-    """
-    pool = user.shared.devices.pool
-    if not pool:
+def _write(user: ApiUser, request_for: Callable[[str], Request]) -> None:
+    """Write to a random device of the pool."""
+    pool = user.run_context.devices.pool
+    if not pool:  # the user's own registration failed, so try again
         register(user)
-    if pool:
+    if pool:  # otherwise that failed too, which counts as a failed POST
         device_id = pool.draw(user.random)
         user.write(device_id, request_for(device_id))

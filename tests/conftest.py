@@ -14,7 +14,7 @@ from locust.event import Events
 
 import pytest
 
-from harness.settings import HTTP_CLIENTS, NAMES, Settings
+from harness.config.settings import HTTP_CLIENTS, NAMES, Settings
 
 for name in NAMES:  # neither a developer's environment nor their .env has a say in the tests
     os.environ.pop(name, None)
@@ -23,12 +23,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
     from locustfile import NoticeUser
 
-import programs
-from notice_server import NoticeServer
-
-from harness.data import SEED_VOCABULARY
-from harness.devices import Devices
-from harness.user import Shared, share
+from harness.devices.pool import Devices
+from harness.users.user import RunContext, set_run_context
+from notice_api.words import ORIGINAL_WORDS
+from support import programs
+from support.notice_server import NoticeServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,7 +66,9 @@ def make_user(
             environment.create_local_runner()
             timeouts = {"connect_timeout_s": 10.0, "answer_timeout_s": 10.0}
             told = Settings(**{**timeouts, "http_client": http_client, **settings})
-            share(environment, Shared(told, SEED_VOCABULARY, 1, Devices(1, sample=10)))
+            set_run_context(
+                environment, RunContext(told, ORIGINAL_WORDS, 1, Devices(1, sample=10))
+            )
         NoticeUser.host = notice_server.url
         made.append(NoticeUser(environment))
         return made[-1]

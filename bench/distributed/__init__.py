@@ -1,12 +1,12 @@
-"""What distribution brings and what it costs: `python -m bench.distributed`.
+"""What workers add in throughput, and what they cost the master: `python -m bench.distributed`.
 
-Each module imports only from those named before it:
+Invariant: each module imports only from those listed before it.
 
-* `messages`: what master and workers send each other, in numbers;
-* `counter`: counts it in each process;
-* `results`: what was measured, as types;
-* `cluster`: a real master with real workers, started, read and stopped;
-* `measuring`: takes the samples in rounds;
-* `text`: results as Markdown;
-* `chart`: results as a picture.
+* `messages`: counts of the messages between master and workers, as types
+* `counter`: counts them in each process
+* `results`: the results as types
+* `cluster`: starts, reads and stops a real master with real workers
+* `measuring`: takes the samples in rounds
+* `text`: renders results as Markdown
+* `chart`: draws results
 """

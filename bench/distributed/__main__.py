@@ -15,21 +15,21 @@ from bench.distributed import chart, measuring, text
 from bench.distributed.results import Scaling
 from bench.server import Nginx
 from harness import ConfigurationError
-from harness.settings import PROJECT_DIR
+from harness.config.settings import PROJECT_DIR
 
 DATA = "scaling.json"
 PARTS = ("throughput", "master", "devices")
 ROUNDS = 3
 SERVER_WORKERS = 2
-"""One nginx process may not be allowed to open a file for each connection."""
+"""One nginx process may not be allowed to open a file for every connection."""
 SERVER_ADDRESSES = 8
-"""Linux is slow to find a free port once half of those to one address are taken, 14,000."""
+"""Linux is slow to find a free port beyond 14,000 connections to one address: half are taken."""
 OTHER_FILES = 1_000
 REPORT_INTERVAL_S = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure or redraw; return the exit code."""
+    """Measure, or render the last results again; return the exit code."""
     parser = base_parser("bench.distributed", __doc__ or "", seconds=6)
     parser.add_argument(
         "--part", choices=PARTS, nargs="+", default=PARTS, help="measure only these"
@@ -46,10 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace, scratch: Path) -> Scaling:
-    """Measure the parts asked for; the others stay as they were.
-
-    The length is a multiple of the reports' interval, so that every sample holds equally many.
-    """
+    """Measure the parts that the options name; keep the last results of the others."""
+    # Every sample has to contain equally many reports.
     if options.seconds % REPORT_INTERVAL_S:
         raise ConfigurationError(
             f"--seconds {options.seconds}: write a multiple of {REPORT_INTERVAL_S}"

@@ -1,4 +1,4 @@
-"""`docs/scaling.png`: what workers bring, and what they cost their master."""
+"""Draws `docs/scaling.png`: the throughput of workers and their cost to the master."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from bench.charts import OTHER, OWN, STYLE, TEXT, save
 from bench.distributed.results import Rounds, Samples, Scaling
 from bench.distributed.text import content, named
-from harness.formatting import count, rounded
+from harness.results.formatting import count, rounded
 
 MASTER, NGINX = "#e0a030", OTHER
 CONTENT_COLOURS = (OWN, "#7fb2c4", "#e0a030", "#a05050", "#6a8f4f", OTHER)
@@ -21,7 +21,7 @@ VISIBLE_KB = 0.03
 
 
 def draw(results: Scaling, path: Path) -> None:
-    """Draw what was measured; a part that was not leaves its panels empty."""
+    """Draw all parts that were measured; the panels of the others stay empty."""
     with rc_context(STYLE):
         figure = Figure(figsize=(12, 7.2), layout="constrained")
         panels: dict[str, Any] = figure.subplot_mosaic(PANELS)

@@ -1,4 +1,4 @@
-"""A master with its workers, or one process without: real ones, started, read and stopped."""
+"""Starts, reads and stops a real master with its workers, or one process without a master."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from bench.distributed.results import Load, Snapshot
 from bench.generators import headless, locust
 from bench.process import Processes, environment
 from bench.server import Nginx
-from harness import runfolder
 from harness.processes import find_program, free_port
-from harness.runfolder import Summary
-from harness.timeseries import read_failures
+from harness.results import run_folder
+from harness.results.run_folder import Summary
+from harness.results.timeline import read_failures
 
 START_TIMEOUT_S = 240.0
 SNAPSHOT_TIMEOUT_S = 60.0
@@ -32,15 +32,15 @@ RUN_ID = "run"
 
 
 class Cluster(Processes):
-    """A master with workers, or one process without; ready when all users run.
+    """A master with workers, or one process without a master; a context manager.
 
     Attributes:
-        load: what was asked for.
-        started_s: when the first process was started, seconds since the epoch.
+        load: the processes and users to run.
+        started_s: start of the first process, in seconds since the epoch.
     """
 
     def __init__(self, load: Load, server: Nginx, folder: Path, user: str) -> None:
-        """Prepare it in an empty folder; `user` is a class of `locustfiles/counted.py`."""
+        """Use an empty folder; `user` is a class in `locustfiles/counted.py`."""
         super().__init__(f"{load.workers} workers, {load.users} users", folder, KILL_AFTER_S)
         self.load = load
         self.started_s = time.time()
@@ -50,10 +50,10 @@ class Cluster(Processes):
         self._seen_before = server.requests()
 
     def __enter__(self) -> Cluster:
-        """Start all processes and wait until they run their users.
+        """Start all processes and wait until all users run.
 
         Raises:
-            BenchError: one ended early, or they take too long.
+            BenchError: a process ended early, or the start took too long.
         """
         workers = self.load.workers
         options = headless(self._server.url, self.load.users, SPAWN_RATE, RUN_TIME_S)
@@ -62,7 +62,7 @@ class Cluster(Processes):
             options += ["--master", f"--master-bind-port={self._port}"]
             options += [f"--expect-workers={workers}"]
         with contextlib.ExitStack() as stack:
-            stack.push(self)
+            stack.push(self)  # Python calls __exit__ only after __enter__ has succeeded
             self._start(options)
             for _ in range(workers):
                 self._start(["--worker", f"--master-port={self._port}"])
@@ -71,10 +71,10 @@ class Cluster(Processes):
         return self
 
     def snapshot(self) -> Snapshot:
-        """Let every process write its counts; return them with what the system counts.
+        """Make every process write its counts; return them with nginx's and the kernel's.
 
         Raises:
-            BenchError: a process has ended, or does not answer.
+            BenchError: a process has ended, or writes nothing in time.
         """
         files = self._files()
         known = [len(read_counts(path)) for path in files]
@@ -97,17 +97,17 @@ class Cluster(Processes):
         return Snapshot(moment_s, requests, server_cpu_s, rss_kb, counts, tcp)
 
     def stop(self) -> tuple[list[Counts], Summary]:
-        """Stop the run; return the final counts of each process, and the result.
+        """Stop the run; return the final counts of each process and the run's summary.
 
         Raises:
-            BenchError: it did not end in time, had failures, or reports more requests than the
-                server saw.
+            BenchError: the run did not end in time, had failures, or reports more requests than
+                the server saw.
         """
         self.running[0].terminate()
         self.wait_for_end(STOP_TIMEOUT_S)
         seen = self._server.requests() - self._seen_before
         folder = self.folder / "results" / RUN_ID
-        summary = runfolder.read_summary(folder)
+        summary = run_folder.read_summary(folder)
         whole = summary.total.whole_run
         if whole.failures or not 0 < whole.requests <= seen:
             errors = "; ".join(each.error for each in read_failures(folder)[:3])
@@ -125,8 +125,8 @@ class Cluster(Processes):
         variables = environment(
             RESULTS_DIR=str(self.folder / "results"),
             DRAW_REPORT="0",
-            AUDIT_SAMPLE="0",
-            CLEANUP_PER_S="100000",
+            AUDIT_SAMPLE="0",  # nginx stores nothing that could be read back
+            CLEANUP_PER_S="100000",  # as fast as the master can delete
             CLEANUP_TIMEOUT_S="300",
             SPAWNED=str(self.folder / "spawned"),
             COUNTS=str(self.folder / f"counts-{number}"),
@@ -137,7 +137,7 @@ class Cluster(Processes):
 
 
 def carried_by_tcp(port: int) -> tuple[int, int] | None:
-    """Return the bytes received and sent by a local port on its open connections."""
+    """Return the bytes received and sent on a port's open connections; None without `ss`."""
     program = find_program("ss")
     if program is None:
         return None
@@ -148,7 +148,7 @@ def carried_by_tcp(port: int) -> tuple[int, int] | None:
 
 
 def carried_bytes(output: str) -> tuple[int, int]:
-    """Return the bytes received and acknowledged in the output of `ss -i`."""
+    """Return the sums of bytes received and bytes acknowledged in the output of `ss -i`."""
     received, acked = (
         sum(map(int, re.findall(rf"\b{name}:(\d+)", output)))
         for name in ("bytes_received", "bytes_acked")

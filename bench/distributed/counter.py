@@ -1,4 +1,4 @@
-"""Counts a process's messages where Locust serializes and parses them; runs in that process."""
+"""Counts the messages of the process it runs in, where Locust serializes and parses them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import msgspec
 
 from bench.distributed.messages import LOCUSTS, OWN, STATS, Amount, Counts
 from harness import ConfigurationError
-from harness.messages import MEASURED, REGISTERED
+from harness.distributed.messages import MEASURED, REGISTERED
 
 
 class Counter:
-    """Counts the messages of this process from now on."""
+    """Counts the messages of this process from its creation on."""
 
     def __init__(self) -> None:
         """Wrap Locust's serialization of messages."""
@@ -54,12 +54,12 @@ class Counter:
         )
 
     def write(self, path: Path) -> None:
-        """Append the counts so far to a file, as a line of JSON."""
-        with path.open("ab", buffering=0) as stream:  # one write: a reader sees whole lines
+        """Append the counts so far to a file as one line of JSON."""
+        with path.open("ab", buffering=0) as stream:  # one write per line
             stream.write(msgspec.json.encode(self.counts()) + b"\n")
 
     def _count_parts(self, report: dict[str, Any], size: int) -> None:
-        """Count the suite's parts of a report; the rest of its bytes are Locust's."""
+        # The suite packs its parts of a report; the rest of the bytes are Locust's.
         own: dict[str, Any] = report.get(MEASURED, {})
         self._histograms += len(own.get("intervals", ()))
         parts = {OWN + field: _size(field, content) for field, content in own.items()}
@@ -82,7 +82,7 @@ def read_counts(path: Path) -> list[Counts]:
     """Read what `Counter.write` has written so far, without an unfinished last line.
 
     Raises:
-        ConfigurationError: the lines are of another version of the bench.
+        ConfigurationError: another version of the bench wrote the lines.
     """
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""Takes the samples: each load in turn, in rounds, every other round backwards."""
+"""Takes samples of every load in rounds; every other round runs backwards."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bench.distributed.cluster import Cluster
 from bench.distributed.messages import Counts
 from bench.distributed.results import Devices, DevicesRun, Load, Phase, Rounds, Sample, difference
 from bench.server import Nginx
-from harness.formatting import count, percent, rounded
+from harness.results.formatting import count, percent, rounded
 
 SETTLE_S, DRY_SETTLE_S = 3.0, 1.0
 DEVICES_SETTLE_S = 5.0
 NO_WAIT, WAIT, REST = (0.0, 0.0), (1.0, 5.0), (600.0, 600.0)
 USERS_PER_BUSY_WORKER = 50
 USERS_PER_IDLE_WORKER = 25
-"""So few that the machine has CPU time left beside sixteen workers."""
+"""Few enough that sixteen workers leave the machine CPU time."""
 WORKERS_WITH_MANY_USERS = 4
 
 THROUGHPUT = tuple(
@@ -35,9 +35,9 @@ DEVICES = tuple(Load(4, users, REST) for users in (100, 100_000))
 
 
 def master_loads(workers: Sequence[int]) -> tuple[Load, ...]:
-    """Return the loads that show what workers and what users cost the master."""
+    """Return the loads that show what more workers and more users cost the master."""
     idle = [Load(number, USERS_PER_IDLE_WORKER * number, WAIT) for number in workers]
-    return tuple(dict.fromkeys([*idle, *MANY_USERS]))
+    return tuple(dict.fromkeys([*idle, *MANY_USERS]))  # a load may be in both series
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class Bench:
     """Takes samples.
 
     Attributes:
-        server: a running one.
-        folder: for scratch files.
-        report: gets a line about each sample.
-        settle_s: time from the last user to the first snapshot.
+        server: a running nginx.
+        folder: place for scratch files.
+        report: called with a line about each sample.
+        settle_s: time from the last spawned user to the first snapshot.
     """
 
     server: Nginx
@@ -83,10 +83,10 @@ class Bench:
             yield cluster
 
     def devices(self, loads: Sequence[Load], settle_s: float) -> Devices:
-        """Let users register a device each, then stop the run, which deletes them.
+        """Let each user register a device, then stop the run, which deletes all devices.
 
         Raises:
-            BenchError: not all were registered, or not all deleted.
+            BenchError: not every device was registered and deleted.
         """
         runs = []
         for load in loads:

@@ -1,7 +1,6 @@
-"""What master and workers send each other, by type of message.
+"""Counts of the messages between master and workers, by type of message.
 
-Bytes are those of Locust's messages as handed to ZeroMQ: without its frames and without the
-headers of TCP and IP.
+Bytes are those of Locust's serialized messages, without ZeroMQ's frames or TCP and IP headers.
 """
 
 from __future__ import annotations
@@ -10,44 +9,51 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from harness.messages import DEVICES, MEASURED, REGISTERED, RESERVE, RESERVED, TAKEN
+from harness.distributed.messages import (
+    DEVICES,
+    MEASURED,
+    REGISTERED,
+    REPORT_ACCEPTED,
+    RESERVE,
+    RESERVED,
+)
 
 STATS = "stats"
 OWN = f"{MEASURED}."
 LOCUSTS = "locust"
-SHARING = frozenset({RESERVE, RESERVED, DEVICES, TAKEN})
-"""The suite's messages about devices; the key `REGISTERED` of reports is about them too."""
+SHARING = frozenset({RESERVE, RESERVED, DEVICES, REPORT_ACCEPTED})
+"""Types of the suite's messages about shared devices; reports carry more under `REGISTERED`."""
 
 
 class Amount(Struct, frozen=True):
-    """Some messages, and their bytes in total."""
+    """A number of messages and their total size in bytes."""
 
     messages: int = 0
     bytes: int = 0
 
     def __add__(self, other: Amount) -> Amount:
-        """Add."""
+        """Add number and size."""
         return Amount(self.messages + other.messages, self.bytes + other.bytes)
 
     def __sub__(self, other: Amount) -> Amount:
-        """Subtract."""
+        """Subtract number and size."""
         return Amount(self.messages - other.messages, self.bytes - other.bytes)
 
 
 Amounts = dict[str, Amount]
-"""By type of message."""
+"""Amounts by type of message."""
 
 
 class Counts(Struct, frozen=True):
     """What one process has sent and received so far.
 
     Attributes:
-        at_s: when, seconds since the epoch.
-        cpu_s: CPU time of the process, all its threads.
-        sent: messages by type.
-        received: likewise.
-        parts: bytes of the reports sent (`stats`): Locust's part, and each of the suite's.
-        histograms: how many of them the reports held, one a second and endpoint that was called.
+        at_s: time of the counts, in seconds since the epoch.
+        cpu_s: CPU time of the process with all its threads.
+        sent: messages sent.
+        received: messages received.
+        parts: bytes of the reports sent (`stats`), by part: Locust's and each of the suite's.
+        histograms: number of histograms in the reports, one per second and called endpoint.
     """
 
     at_s: float = 0.0
@@ -58,7 +64,7 @@ class Counts(Struct, frozen=True):
     histograms: int = 0
 
     def since(self, earlier: Counts) -> Counts:
-        """Return the difference; `at_s` is the time between the two."""
+        """Return the difference to earlier counts; `at_s` becomes the time between the two."""
         return Counts(
             self.at_s - earlier.at_s,
             self.cpu_s - earlier.cpu_s,
@@ -69,7 +75,7 @@ class Counts(Struct, frozen=True):
         )
 
     def __add__(self, other: Counts) -> Counts:
-        """Add the counts of another process."""
+        """Add the counts of another process; keep the later time."""
         names = {**self.parts, **other.parts}
         return Counts(
             max(self.at_s, other.at_s),
@@ -82,26 +88,26 @@ class Counts(Struct, frozen=True):
 
 
 def plus(some: Amounts, more: Amounts) -> Amounts:
-    """Add, type by type."""
+    """Add amounts by type."""
     return {name: some.get(name, Amount()) + more.get(name, Amount()) for name in {**some, **more}}
 
 
 def minus(some: Amounts, less: Amounts) -> Amounts:
-    """Subtract, type by type; leave out types without new messages."""
+    """Subtract amounts by type; leave out types without new messages."""
     left = {name: amount - less.get(name, Amount()) for name, amount in some.items()}
     return {name: amount for name, amount in left.items() if amount.messages}
 
 
 def total(amounts: Amounts) -> Amount:
-    """Add all types."""
+    """Return the sum over all types."""
     return sum(amounts.values(), Amount())
 
 
 def sharing(amounts: Amounts) -> Amount:
-    """Add the messages that share devices."""
+    """Return the sum over the messages about shared devices."""
     return sum((amount for name, amount in amounts.items() if name in SHARING), Amount())
 
 
 def sharing_bytes(parts: Mapping[str, int]) -> int:
-    """Return how many bytes of the reports share devices."""
+    """Return the bytes of the reports that are about shared devices."""
     return parts.get(REGISTERED, 0)

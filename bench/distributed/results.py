@@ -1,4 +1,4 @@
-"""What was measured of master and workers, as types: `scaling.json`."""
+"""The results of `bench.distributed` as types: the contents of `scaling.json`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from bench.distributed.messages import Counts, total
 from bench.results import Conditions, Window
 
 MESSAGES_PER_WORKER_PER_S = 1 + 1 / 3
-"""A heartbeat a second and a report every three."""
+"""A heartbeat every second and a report every 3 s."""
 KEPT_UP = 0.7
-"""One worker sends 8 messages in 6 s, and two of them may come just before or after."""
+"""A worker sends 8 messages in 6 s, of which two may arrive just outside the interval: 6 / 8."""
 
 
 class Load(Struct, frozen=True):
-    """What was asked for.
+    """The processes and users of a sample.
 
     Attributes:
-        workers: worker processes of a master; 0 is one process without a master.
-        users: in all processes together.
+        workers: number of workers; 0 means one process without a master.
+        users: number of users in all processes.
         wait_s: shortest and longest wait between tasks.
     """
 
@@ -28,12 +28,12 @@ class Load(Struct, frozen=True):
 
     @property
     def users_per_process(self) -> int:
-        """Return how many users each worker, or the only process, runs."""
+        """Return the number of users per worker, or in the only process."""
         return self.users // max(self.workers, 1)
 
     @property
     def order(self) -> tuple[int, int]:
-        """Return a sort key."""
+        """Return a sort key: users per process, then workers."""
         return self.users_per_process, self.workers
 
 
@@ -41,13 +41,13 @@ class Sample(Window, frozen=True, kw_only=True):
     """One load in one round, between two snapshots.
 
     Attributes:
-        load: what was asked for.
-        master: counts of the master; empty without one.
-        master_rss_kb: its memory at the end, or the only process's.
+        load: the processes and users.
+        master: counts of the master; empty without a master.
+        master_rss_kb: memory of the master, or of the only process, at the end.
         workers: counts of all workers together, or of the only process.
-        workers_cpu_s: of each of them.
-        server_cpu_s: of nginx.
-        tcp: bytes that TCP carried to and from the master, as the kernel counts; None if unknown.
+        workers_cpu_s: CPU time of each worker.
+        server_cpu_s: CPU time of nginx.
+        tcp: bytes to and from the master by the kernel's count; None if unknown.
     """
 
     load: Load
@@ -60,19 +60,19 @@ class Sample(Window, frozen=True, kw_only=True):
 
     @property
     def master_share(self) -> float:
-        """Return the master's use of a core."""
+        """Return the master's share of a core."""
         return self.share(self.master.cpu_s)
 
     @property
     def server_share(self) -> float:
-        """Return nginx's use of a core."""
+        """Return nginx's share of a core."""
         return self.share(self.server_cpu_s)
 
     @property
     def kept_up(self) -> bool:
-        """Say whether the master read nearly all messages due, and nearly all that TCP carried.
+        """Return True if the master read nearly all messages due and nearly all bytes on TCP.
 
-        Otherwise it, or the workers, had too little CPU time, and its share means nothing.
+        Otherwise it or the workers had too little CPU time, and `master_share` means nothing.
         """
         planned = self.load.workers * MESSAGES_PER_WORKER_PER_S
         read = total(self.master.received).bytes
@@ -81,22 +81,22 @@ class Sample(Window, frozen=True, kw_only=True):
 
     @property
     def messages_to_master_per_s(self) -> float:
-        """Return the number of all messages to the master per second."""
+        """Return the messages to the master per second."""
         return total(self.master.received).messages / self.seconds
 
     @property
     def kb_to_master_per_s(self) -> float:
-        """Return the size of all messages to the master per second."""
+        """Return the size of the messages to the master per second."""
         return total(self.master.received).bytes / self.seconds / 1e3
 
     @property
     def kb_to_workers_per_s(self) -> float:
-        """Return the size of all messages from the master per second."""
+        """Return the size of the messages from the master per second."""
         return total(self.master.sent).bytes / self.seconds / 1e3
 
 
 class Snapshot(Struct, frozen=True):
-    """Counters at one moment; the first of `counts` is the master's, or the only process's."""
+    """Counters at one moment; `counts` starts with the master or the only process."""
 
     moment_s: float
     requests: int
@@ -107,7 +107,7 @@ class Snapshot(Struct, frozen=True):
 
 
 def difference(load: Load, begin: Snapshot, end: Snapshot) -> Sample:
-    """Return what happened between two snapshots."""
+    """Return the sample between two snapshots."""
     counts = [after.since(before) for before, after in zip(begin.counts, end.counts, strict=True)]
     master, *workers = counts if load.workers else [Counts(), *counts]
     return Sample(
@@ -132,7 +132,7 @@ Samples = dict[Load, list[Sample]]
 
 
 class Rounds(Struct, frozen=True):
-    """Samples of several rounds, and the conditions of their measurement."""
+    """Samples of several rounds and the conditions of their measurement."""
 
     conditions: Conditions
     rounds: int
@@ -140,20 +140,20 @@ class Rounds(Struct, frozen=True):
     samples: list[Sample]
 
     def by_load(self) -> Samples:
-        """Return the samples of each load, fewest users in a process first, then workers."""
+        """Return the samples of each load, by rising users per process, then workers."""
         found: Samples = {}
         for sample in self.samples:
             found.setdefault(sample.load, []).append(sample)
         return dict(sorted(found.items(), key=lambda item: item[0].order))
 
     def by_workers(self) -> Samples:
-        """Return the loads that differ in workers alone: those with the fewest users in each."""
+        """Return the loads that differ only in workers: those with the fewest users in each."""
         found = self.by_load()
         fewest = min(load.users_per_process for load in found)
         return {load: found[load] for load in found if load.users_per_process == fewest}
 
     def by_users(self) -> Samples:
-        """Return the loads that differ in users alone: with the most common number of workers."""
+        """Return the loads that differ only in users: those with the most common worker count."""
         found = self.by_load()
         workers = [load.workers for load in found]
         common = max(workers, key=workers.count)
@@ -161,7 +161,7 @@ class Rounds(Struct, frozen=True):
 
 
 class Phase(Struct, frozen=True):
-    """A part of a run with many devices: counts of the master, and of all workers together."""
+    """A phase of a run with devices: counts of the master and of all workers together."""
 
     name: str
     master: Counts
@@ -169,7 +169,7 @@ class Phase(Struct, frozen=True):
 
 
 class DevicesRun(Struct, frozen=True):
-    """Users that each register a device; at the end all devices are deleted."""
+    """A run in which each user registers a device; at its end all are deleted."""
 
     load: Load
     registered: int
@@ -178,14 +178,14 @@ class DevicesRun(Struct, frozen=True):
 
 
 class Devices(Struct, frozen=True):
-    """What devices cost."""
+    """The runs with devices, and the conditions of their measurement."""
 
     conditions: Conditions
     runs: list[DevicesRun]
 
 
 class Scaling(Struct, frozen=True):
-    """`scaling.json`; a part that was never measured is None."""
+    """The contents of `scaling.json`; a part that was never measured is None."""
 
     throughput: Rounds | None = None
     master: Rounds | None = None

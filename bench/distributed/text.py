@@ -1,4 +1,4 @@
-"""Results as Markdown, for the marked parts of `docs/scaling.md`."""
+"""Renders results as Markdown for the marked parts of `docs/scaling.md`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bench.distributed.results import (
     Scaling,
 )
 from bench.report import RANGES, described, of_a_core, spread, table
-from harness.formatting import TIMES, count, factor, percent, rounded
+from harness.results.formatting import TIMES, count, factor, percent, rounded
 
 FULL_SHARE = 0.9
 Row = dict[str, str]
 
 
 def sections(results: Scaling) -> dict[str, str]:
-    """Return the measured parts of the document by their marks."""
+    """Return the sections for the measured parts, keyed by mark."""
     found = {}
     if results.throughput is not None:
         found["throughput"] = throughput(results.throughput)
@@ -37,14 +37,14 @@ def sections(results: Scaling) -> dict[str, str]:
 
 
 def named(load: Load) -> str:
-    """Return the processes of a load."""
+    """Return a name for the processes of a load."""
     if not load.workers:
         return "one process"
     return f"{count(load.workers)} worker{'s' if load.workers > 1 else ''}"
 
 
 def throughput(measured: Rounds) -> str:
-    """Return what more workers bring on this machine, and what limits them."""
+    """Return the section on throughput: by number of workers, with the bottleneck."""
     cores = measured.conditions.cores
     alone, *_ = measured.by_load().values()
     rows = []
@@ -76,7 +76,7 @@ def _section(measured: Rounds, what: str, *parts: str) -> str:
 
 
 def busy(sample: Sample) -> float:
-    """Return how many cores all processes of a sample used together."""
+    """Return the number of cores that all processes of a sample used together."""
     return sample.master_share + sample.server_share + sample.share(sum(sample.workers_cpu_s))
 
 
@@ -86,7 +86,7 @@ def cost_us(sample: Sample) -> float:
 
 
 def limit(samples: Sequence[Sample], cores: int) -> str:
-    """Return the bottleneck: what had no CPU time left."""
+    """Return the bottleneck: whatever had no CPU time left."""
     if median(map(busy, samples)) > FULL_SHARE * cores:
         return "the machine"
     if median(s.share(max(s.workers_cpu_s)) for s in samples) > FULL_SHARE:
@@ -97,7 +97,7 @@ def limit(samples: Sequence[Sample], cores: int) -> str:
 
 
 def slope(measured: Rounds) -> str:
-    """Return what each further worker and each further 1,000 users cost the master."""
+    """Return the section on what each further worker and 1,000 further users cost the master."""
     by_workers, by_users = measured.by_workers(), measured.by_users()
     rows = [
         *_slope("worker", by_workers, lambda load: load.workers),
@@ -116,7 +116,7 @@ def _size(load: Load) -> str:
 
 
 def _slope(unit: str, loads: Samples, amount: Callable[[Load], float]) -> Iterator[Row]:
-    """Yield the difference between the smallest and the largest load in each round, per unit."""
+    """Yield a row: per round, the difference between smallest and largest load, per unit."""
     if len(loads) < 2:
         return
     (first, small), *_, (last, large) = loads.items()
@@ -135,7 +135,7 @@ def _slope(unit: str, loads: Samples, amount: Callable[[Load], float]) -> Iterat
 
 
 def _hundredths(value: float) -> str:
-    return rounded(round(value, 2) + 0.0)  # without the sign of -0.0
+    return rounded(round(value, 2) + 0.0)  # + 0.0 turns -0.0 into 0.0
 
 
 def _percent(share: float) -> str:
@@ -143,7 +143,7 @@ def _percent(share: float) -> str:
 
 
 def master(measured: Rounds) -> str:
-    """Return what every load cost the master, and what its bytes are about."""
+    """Return the section on the master: cost of every load, and its bytes by content."""
     loads = measured.by_load()
     rows = [_master_row(load, samples) for load, samples in loads.items()]
     least, longest = measured.samples[0].load.wait_s
@@ -171,7 +171,6 @@ def _middle(values: Iterable[float]) -> str:
 
 
 def _tcp(samples: Sequence[Sample]) -> str:
-    """Compare the bytes of messages with those that the kernel counted."""
     known = [sample for sample in samples if sample.tcp is not None]
     if not known:
         return "What TCP carried is unknown: `ss` is missing."
@@ -217,7 +216,7 @@ def content(sample: Sample) -> dict[str, float]:
 
 
 def devices(measured: Devices) -> str:
-    """Return what devices cost, and the part of sharing them in it."""
+    """Return the section on devices: their cost, and the part that sharing them has in it."""
     rows = [_phase_row(run, phase) for run in measured.runs for phase in run.phases]
     return "\n\n".join([described(measured.conditions), table(rows)])
 

@@ -1,1 +1,1 @@
-"""What Locust runs in the bench; each file is given to it with `-f`."""
+"""Locustfiles of the bench, passed to Locust with `-f`."""

@@ -1,7 +1,8 @@
-"""The original test of 2020-09-20: responses are read, but not checked.
+"""The original test (2020-09-20), which reads responses but does not check them.
 
-Its tasks, names and words; its PUT without the `with` block that today's Locust refuses, and one
-fixed device instead of random ones, because the server has fixed responses.
+Tasks, names and words are unchanged. Users do not wait, and all share one fixed device, because
+the server's responses are fixed. A PUT has no `with` block, for which today's Locust requires
+`catch_response=True`.
 """
 
 import random
@@ -22,23 +23,23 @@ class OriginalTasks(User):
     device_id_list: tuple[str, ...] = (DEVICE_ID,)
 
     def on_start(self) -> None:
-        """Register."""
+        """Register the device."""
         self.client.post("/accounts/device", json={"id": DEVICE_ID})
 
     @task(3)
     def get_search(self) -> None:
-        """Search."""
+        """Search for a word."""
         self.client.get("/notice/all?target=cse+main&q=장학")
 
     @task(3)
     def get_notices(self) -> None:
-        """Turn ten pages."""
+        """Read ten pages."""
         for page in range(1, 11):
             self.client.get(f"/notice/all?target=cse+main&page={page}")
 
     @task(1)
     def put_subs(self) -> None:
-        """Follow boards."""
+        """Subscribe to boards."""
         self._put(subscriptions="cse+main")
 
     @task(1)
@@ -63,8 +64,8 @@ class OriginalTasks(User):
 
 
 class OriginalUser(OriginalTasks, HttpUser):
-    """On requests."""
+    """The original test on requests."""
 
 
 class OriginalFastUser(OriginalTasks, FastHttpUser):
-    """On geventhttpclient."""
+    """The original test on geventhttpclient."""

@@ -1,77 +1,96 @@
-"""The suite's own locustfile, with one fixed device, because the server has fixed responses.
+"""The suite's tasks with one fixed device, because the server's responses are fixed."""
 
-It imports the module, not the class: Locust runs every user class in a locustfile.
-"""
+from locust import between, constant, events
 
-from locust import constant
-
-import locustfile
+from bench import answers
 from bench.answers import DEVICE_ID
-from harness import contract
-from harness.meter import Meter
+from harness.http import Request
+from harness.recording.collector import Collector
+from harness.run import install
+from harness.users import ApiUser
+from notice_api import SUITE, contract
+from tasks.devices import set_keywords, subscribe, switch_alarm
+from tasks.notices import browse_pages, list_boards, search_notices
+
+install(events, SUITE)
 
 
-class OneDeviceUser(locustfile.NoticeUser):
-    """All register the same id, and writes take it from a pool that holds nothing else.
+class OneDeviceUser(ApiUser):
+    """Registers the one id that all users share, the only one in the pool.
 
-    It is in the pool before any response: a write that finds the pool empty registers a new id.
-    It has no number, so the end of the run neither reads it back nor deletes it.
+    The mix is that of the original test, as all generators of the bench send it.
+
+    The id is in the pool before any response, because a write registers a new id if the pool is
+    empty. It is in no ledger, so the end of the run neither reads the device back nor deletes it.
     """
 
     abstract = True
+    wait_time = between(1, 5)
+    tasks = {  # noqa: RUF012 - Locust's idiom
+        search_notices: answers.SEARCHES,
+        browse_pages: answers.BROWSES,
+        list_boards: answers.LISTS,
+        subscribe: answers.WRITES_OF_A_KIND,
+        set_keywords: answers.WRITES_OF_A_KIND,
+        switch_alarm: answers.WRITES_OF_A_KIND,
+    }
 
     def on_start(self) -> None:
         """Register the device."""
-        pool = self.shared.devices.pool
+        pool = self.run_context.devices.pool
         if not pool:
             pool.add(DEVICE_ID)
         self.send(contract.register(DEVICE_ID))
 
+    def on_stop(self) -> None:
+        """Close connections."""
+        self.close_connections()
+
 
 class CheckedUser(OneDeviceUser):
-    """Without wait; every response is decoded and checked."""
+    """Has no wait time; every response is decoded and checked."""
 
     wait_time = constant(0)
 
 
 class AnewUser(CheckedUser):
-    """The same as if no two responses were alike: each is parsed."""
+    """Parses every response, as if no two were alike."""
 
     def on_start(self) -> None:
-        """Forget the last valid response of each request, in this process."""
-        contract.Request.problem = _problem_anew  # type: ignore[method-assign]
+        """Make this process forget the last valid response of a request before each check."""
+        Request.problem = _problem_anew
         super().on_start()
 
 
 class UncheckedUser(CheckedUser):
-    """The same, but only the status is checked."""
+    """Checks only the status."""
 
     def on_start(self) -> None:
         """Remove the checks from this process."""
-        contract.Request.problem = _status_problem  # type: ignore[method-assign]
+        Request.problem = _status_problem
         super().on_start()
 
 
 class UnrecordedUser(CheckedUser):
-    """The same, counted by Locust alone: without histograms, CPU and lag."""
+    """Is counted by Locust alone: no histograms, CPU use or event-loop lag."""
 
     def on_start(self) -> None:
-        """Stop the recording of this process."""
+        """Stop the recording in this process."""
         for listener in list(self.environment.events.request._handlers):
-            meter = getattr(listener, "__self__", None)
-            if isinstance(meter, Meter):
-                meter.stop()
+            collector = getattr(listener, "__self__", None)
+            if isinstance(collector, Collector):
+                collector.stop()
         super().on_start()
 
 
-_problem = contract.Request.problem
+_problem = Request.problem
 
 
-def _problem_anew(self: contract.Request, status: int, body: bytes) -> str | None:
-    self.last_right = None
+def _problem_anew(self: Request, status: int, body: bytes) -> str | None:
+    self.last_valid_body = None
     return _problem(self, status, body)
 
 
-def _status_problem(self: contract.Request, status: int, body: bytes) -> str | None:
+def _status_problem(self: Request, status: int, body: bytes) -> str | None:
     expected = self.endpoint.status
     return None if status == expected else f"expected status {expected}, got {status}"

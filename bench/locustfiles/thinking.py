@@ -1,4 +1,4 @@
-"""The suite's users at their own wait, in a process that watches its event loop."""
+"""The suite's users with their own wait time, in a process that records event-loop lag."""
 
 from locust import events
 

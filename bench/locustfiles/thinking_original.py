@@ -1,4 +1,4 @@
-"""The original test on FastHttpUser with its wait, in a process that watches its event loop."""
+"""The original test on FastHttpUser, with its wait time and recorded event-loop lag."""
 
 from locust import between, events
 

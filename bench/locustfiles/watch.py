@@ -1,6 +1,6 @@
-"""Watches the event loop of a process with many users.
+"""Records the event-loop lag of a process with many users.
 
-SIGUSR1 begins the measured phase. SIGUSR2 ends it and writes the file `LOOP_REPORT`. The file
+SIGUSR1 starts the measured phase. SIGUSR2 ends it and writes the file `LOOP_REPORT`. The file
 `SPAWNED` exists once all users run.
 """
 
@@ -15,44 +15,44 @@ from locust.env import Environment
 
 import msgspec
 
-from harness import atomic
+from harness.config import atomic
 
 TICK_S = 0.010
 
 
-class Watch:
-    """Sleeps for a moment, again and again, and records the lag of each wake-up."""
+class SelfMonitor:
+    """Sleeps for `TICK_S` in a loop and records how late it wakes up each time."""
 
     def __init__(self, environment: Environment) -> None:
-        """Start with the ramp-up."""
+        """Start in the ramp-up phase."""
         self.environment = environment
         self.requests_before = self.failures_before = 0
         self.ramp_up, self.steady = array("d"), array("d")
         self.lags_s = self.ramp_up
 
     def watch(self) -> None:
-        """Record lags, until killed."""
+        """Record lags until killed."""
         while True:
-            lags_s = self.lags_s  # a lag belongs to the phase in which it began
+            lags_s = self.lags_s  # before the sleep: a lag counts in the phase where it began
             due_s = perf_counter() + TICK_S
             gevent.sleep(TICK_S)
             lags_s.append(perf_counter() - due_s)
 
     def settle(self) -> None:
-        """Discard lags between the ramp-up and the measured phase."""
+        """End the ramp-up; discard lags until the measured phase."""
         self.lags_s = array("d")
         Path(os.environ["SPAWNED"]).touch()
 
     def begin(self) -> None:
-        """Count from here."""
-        stats = self.environment.stats
+        """Start the measured phase."""
+        stats = self.environment.stats  # reset below, so that response times are of this phase
         self.requests_before = stats.total.num_requests
         self.failures_before = stats.total.num_failures
         stats.reset_all()
         self.lags_s = self.steady
 
     def end(self) -> None:
-        """Write what was measured."""
+        """End the measured phase and write the report."""
         total = self.environment.stats.total
         measured = {
             "requests": self.requests_before + total.num_requests,
@@ -66,8 +66,8 @@ class Watch:
 
 
 def watch_the_loop(environment: Environment, **_: object) -> None:
-    """Start with Locust itself: a listener of its event `init`."""
-    watch = Watch(environment)
+    """Start the monitor; a listener of Locust's `init` event."""
+    watch = SelfMonitor(environment)
     gevent.spawn(watch.watch)
     gevent.signal_handler(signal.SIGUSR1, watch.begin)
     gevent.signal_handler(signal.SIGUSR2, watch.end)

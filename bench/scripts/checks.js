@@ -1,4 +1,4 @@
-// The checks of harness/contract.py for k6. `python -m bench` lets both judge the same wrong
+// The checks of notice_api/contract.py for k6. `python -m bench` lets both judge the same wrong
 // answers before it measures, and stops when they differ.
 
 const PAGE_SIZE = 10;

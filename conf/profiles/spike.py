@@ -1,6 +1,6 @@
 """Spike: everybody comes at once."""
 
-from harness.shapes import Curve
+from harness.users.load_shapes import Curve
 
 
 class Spike(Curve):

@@ -1,6 +1,6 @@
 """Stress: five equal steps up to the peak, and one look at how the server recovers."""
 
-from harness.shapes import Curve
+from harness.users.load_shapes import Curve
 
 
 class Stress(Curve):

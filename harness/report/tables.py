@@ -1,18 +1,18 @@
-"""The tables that the page and the Markdown have in common."""
+"""The tables of the report, shared by the page and the Markdown."""
 
 from __future__ import annotations
 
-from harness.formatting import NONE, count, duration, percent, time_ms
-from harness.objectives import TOTAL
-from harness.report.material import Material
-from harness.rows import FIGURES, Table, carried, figures_cells
+from harness.report.run_data import RunData
+from harness.results.formatting import NONE, count, duration, percent, time_ms
+from harness.results.objectives import TOTAL
+from harness.results.rows import FIGURES, Table, carried, figures_cells
 
 
-def highlights(material: Material) -> list[tuple[str, str, str]]:
-    """Return what is looked for first, as (name, value, unit)."""
-    summary = material.summary
+def highlights(data: RunData) -> list[tuple[str, str, str]]:
+    """Return the headline figures as (name, value, unit)."""
+    summary = data.summary
     figures = summary.total.steady or summary.total.whole_run
-    seconds = summary.steady_s if material.is_steady else summary.duration_s
+    seconds = summary.steady_s if data.is_steady else summary.duration_s
     found = [
         ("requests", count(figures.requests), ""),
         ("rate", f"{figures.requests_per_s:,.1f}", "/s"),
@@ -20,17 +20,17 @@ def highlights(material: Material) -> list[tuple[str, str, str]]:
         ("median", time_ms(figures.p50_ms), "ms"),
         ("p95", time_ms(figures.p95_ms), "ms"),
         ("p99", time_ms(figures.p99_ms), "ms"),
-        ("steady for" if material.is_steady else "ran for", duration(seconds), ""),
+        ("steady for" if data.is_steady else "ran for", duration(seconds), ""),
     ]
     if summary.carried_users and len(summary.steps) > 1:
         found.insert(0, ("carried users", count(summary.carried_users), ""))
     return found
 
 
-def endpoints(material: Material, *, is_steady: bool) -> Table:
-    """Return a row an endpoint, in the steady state or in the whole run; the total comes last."""
-    summary = material.summary
-    (_, total), *rows = material.figures(is_steady)
+def endpoints(data: RunData, *, is_steady: bool) -> Table:
+    """Return a row per endpoint and the total last, of the steady state or of the whole run."""
+    summary = data.summary
+    (_, total), *rows = data.figures(is_steady)
     if is_steady:
         note = f"Over {duration(summary.steady_s)} with all planned users."
     else:
@@ -45,9 +45,9 @@ def endpoints(material: Material, *, is_steady: bool) -> Table:
     )
 
 
-def steps(material: Material) -> Table:
-    """Return a row a step of the load; what it carried is in the note."""
-    summary = material.summary
+def steps(data: RunData) -> Table:
+    """Return a row per step of the load; the note says how many users were carried."""
+    summary = data.summary
     rows = [
         [
             count(step.users),
@@ -55,7 +55,7 @@ def steps(material: Material) -> Table:
             duration(end_s - first_s),
             *figures_cells(step.total),
         ]
-        for step, (first_s, end_s) in zip(summary.steps, material.bands, strict=True)
+        for step, (first_s, end_s) in zip(summary.steps, data.bands, strict=True)
     ]
     return Table(
         id="steps",
@@ -67,17 +67,18 @@ def steps(material: Material) -> Table:
     )
 
 
-def failures(material: Material) -> Table:
-    """Return a row for equal failures, with when they were seen since the start."""
+def failures(data: RunData) -> Table:
+    """Return a row per distinct failure, with its first and last time since the start."""
+    # The clock of a worker may be behind, so that a failure seems to precede the start.
     rows = [
         [
             f"{each.method} {each.name}",
             each.error,
             count(each.count),
-            duration(max(each.first_seen_s - material.start_s, 0)),
-            duration(max(each.last_seen_s - material.start_s, 0)),
+            duration(max(each.first_seen_s - data.start_s, 0)),
+            duration(max(each.last_seen_s - data.start_s, 0)),
         ]
-        for each in material.failures
+        for each in data.failures
     ]
     note = "Equal ones together, the most frequent first; times since the start of the run."
     return Table(
@@ -90,10 +91,10 @@ def failures(material: Material) -> Table:
     )
 
 
-def generator(material: Material) -> Table:
-    """Return how the generator and its processes did, and what they left on the server."""
-    health, ending = material.summary.generator, material.ending
-    devices, connections = material.summary.devices, material.summary.connections
+def generator(data: RunData) -> Table:
+    """Return the load of the generator, and its devices and connections."""
+    health, ending = data.summary.generator, data.ending
+    devices, connections = data.summary.devices, data.summary.connections
     rows: dict[str, float | None] = {
         "steady seconds watched": health.watched_s,
         "of them saturated": health.saturated_s,
@@ -124,9 +125,9 @@ def generator(material: Material) -> Table:
     )
 
 
-def manifest(material: Material) -> Table:
-    """Return what was planned, and what ran."""
-    planned, ending = material.manifest, material.ending
+def manifest(data: RunData) -> Table:
+    """Return what was planned, and the versions that ran."""
+    planned, ending = data.manifest, data.ending
     versions = planned.versions
     rows: dict[str, object] = {
         "run": planned.run_id,

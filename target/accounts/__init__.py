@@ -1,1 +1,1 @@
-"""The write side: devices that subscribe to boards."""
+"""The write side of the API: devices that subscribe to boards."""

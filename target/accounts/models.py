@@ -1,14 +1,14 @@
-"""The phones that subscribe to notices."""
+"""Phones that subscribe to notices."""
 
 from django.db import models
 
 
 class Device(models.Model):
-    """A phone, what it listens for, and whether it rings.
+    """A phone with its subscriptions, keywords and alarms.
 
     `keywords` and `subscriptions` are lists joined by `+`. The table has the alarm columns of the
-    older server (`alarm_switch`) and of the newer one; the setting ALARM_FIELDS says which of them
-    the API has.
+    older server (`alarm_switch`) and of the newer one; the setting ALARM_FIELDS names those that
+    the API exposes.
     """
 
     id = models.CharField(max_length=200, primary_key=True)

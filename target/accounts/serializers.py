@@ -1,4 +1,4 @@
-"""The JSON shape of a device, and what is checked before it is stored."""
+"""The JSON shape of a device, and its validation."""
 
 from typing import Any, ClassVar
 
@@ -13,33 +13,33 @@ from .models import Device
 
 
 class DeviceIdSerializer(serializers.Serializer[Device]):
-    """The id by which a request names its device."""
+    """The id of the device that a request is about."""
 
     id = serializers.CharField(max_length=200)
 
 
 class DeviceSerializer(serializers.ModelSerializer[Device]):
-    """A device with the alarm fields that this server has; unknown fields are ignored."""
+    """A device with the alarm fields in ALARM_FIELDS; unknown fields are ignored."""
 
     class Meta:
-        """The contract's fields but the alarms, which `get_field_names` adds."""
+        """The contract's fields except the alarms, which `get_field_names` adds."""
 
         model = Device
         fields: ClassVar = ["id", "id_method", "keywords", "subscriptions"]
         extra_kwargs: ClassVar = {
-            # The insert itself finds a duplicate: a query before it would cost one more and
-            # still lose a race.
+            # No uniqueness query: the insert finds a duplicate by itself, without a race.
             "id": {"validators": []},
+            # DRF would trim the values, but the response has to echo what was sent.
             "keywords": {"trim_whitespace": False},
             "subscriptions": {"trim_whitespace": False},
         }
 
     def get_field_names(self, declared_fields: Any, info: Any) -> list[str]:
-        """Add the alarm fields of the setting ALARM_FIELDS."""
+        """Add the alarm fields in ALARM_FIELDS."""
         return [*super().get_field_names(declared_fields, info), *settings.ALARM_FIELDS]
 
     def validate_subscriptions(self, subscriptions: str) -> str:
-        """Refuse a list that names a board which does not exist."""
+        """Reject a list with an unknown board."""
         if not subscriptions:
             return subscriptions
         codes = set(subscriptions.split("+"))
@@ -51,9 +51,13 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
         return subscriptions
 
     def create(self, validated_data: dict[str, Any]) -> Device:
-        """Insert the device; an id that exists is the caller's error, also in a race."""
+        """Insert the device.
+
+        Raises:
+            ValidationError: the id exists, even if another request has just inserted it.
+        """
         try:
-            with transaction.atomic():
+            with transaction.atomic():  # rolls back the failed insert alone
                 return Device.objects.create(**validated_data)
         except IntegrityError as error:
             raise serializers.ValidationError(
@@ -61,10 +65,12 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
             ) from error
 
     def update(self, instance: Device, validated_data: dict[str, Any]) -> Device:
-        """Write the fields that were sent, and no others.
+        """Update only the columns that were sent.
 
-        Two requests at the same time that change different fields both keep their change. A
-        device that was deleted since it was read is as unknown as any other.
+        So concurrent requests that change different fields do not undo each other.
+
+        Raises:
+            NotFound: the device was deleted after it was read.
         """
         changes = {name: value for name, value in validated_data.items() if name != "id"}
         if changes and not Device.objects.filter(pk=instance.pk).update(**changes):

@@ -14,17 +14,17 @@ from .serializers import DeviceIdSerializer, DeviceSerializer
 
 
 def device_id(data: Any) -> str:
-    """Return the checked id in a body or a query string; 400 when it is not one."""
+    """Return the validated id from a body or a query string; an invalid one is 400."""
     serializer = DeviceIdSerializer(data=data)
     serializer.is_valid(raise_exception=True)
     return str(serializer.validated_data["id"])
 
 
 class DeviceView(APIView):
-    """One device, named by `id` in the query string (GET) or in the body (the others)."""
+    """A device, named by `id` in the query string (GET) or in the body (other methods)."""
 
     def get(self, request: Request) -> Response:
-        """Show a device."""
+        """Return a device."""
         device = get_object_or_404(Device, pk=device_id(request.query_params))
         return Response(DeviceSerializer(device).data)
 
@@ -36,7 +36,7 @@ class DeviceView(APIView):
         return Response(serializer.data, status=status.HTTP_201_CREATED)
 
     def put(self, request: Request) -> Response:
-        """Change the fields that were sent; the others keep their values."""
+        """Change only the fields that were sent."""
         device = get_object_or_404(Device, pk=device_id(request.data))
         serializer = DeviceSerializer(device, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
@@ -44,7 +44,7 @@ class DeviceView(APIView):
         return Response(serializer.data)
 
     def delete(self, request: Request) -> Response:
-        """Forget a device."""
+        """Delete a device."""
         deleted, _ = Device.objects.filter(pk=device_id(request.data)).delete()
         if not deleted:
             raise NotFound

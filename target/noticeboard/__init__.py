@@ -1,1 +1,1 @@
-"""Project of the notice server: settings, paths, WSGI entry point."""
+"""The Django project of the notice server: settings, URLs, WSGI entry point."""

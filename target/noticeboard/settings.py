@@ -1,6 +1,6 @@
-"""Settings of the notice server, all of them from the environment.
+"""Settings of the notice server, all from the environment; README.md lists them.
 
-A variable that is absent or blank takes its default; README.md lists them.
+A variable that is missing or blank takes its default. A malformed one stops the start.
 """
 
 import os
@@ -17,12 +17,12 @@ KNOWN_ALARM_FIELDS = ("alarm_switch", "alarm_switch_sub", "alarm_switch_key")
 
 
 def env(name: str, default: str) -> str:
-    """Return the variable without surrounding blanks, or the default when nothing is left."""
+    """Return a variable without surrounding spaces, or the default if it is missing or blank."""
     return os.environ.get(name, "").strip() or default
 
 
 def env_bool(name: str, default: str) -> bool:
-    """Read a switch; anything but the usual words for on and off is an error."""
+    """Read a boolean; reject anything but the usual words for true and false."""
     value = env(name, default).lower()
     if value in {"1", "true", "yes", "on"}:
         return True
@@ -32,13 +32,13 @@ def env_bool(name: str, default: str) -> bool:
 
 
 def env_list(name: str, default: str) -> list[str]:
-    """Read a comma-separated list, without blanks, empty items and repetitions."""
+    """Read a comma-separated list; drop spaces, empty items and duplicates."""
     items = (item.strip() for item in env(name, default).split(","))
     return list(dict.fromkeys(item for item in items if item))
 
 
 def alarm_fields() -> list[str]:
-    """Read which alarm fields this server has."""
+    """Read ALARM_FIELDS, the alarm fields of this server."""
     fields = env_list("ALARM_FIELDS", "alarm_switch")
     unknown = [field for field in fields if field not in KNOWN_ALARM_FIELDS]
     if unknown or not fields:
@@ -50,9 +50,9 @@ def alarm_fields() -> list[str]:
 
 
 def database() -> dict[str, Any]:
-    """Read DATABASE_URL and add what each database needs under concurrent requests.
+    """Read DATABASE_URL and add the options that concurrent requests need.
 
-    The URL itself is never part of an error: it may hold a password.
+    An error never contains the URL, which may hold a password.
     """
     try:
         config: dict[str, Any] = dict(
@@ -63,12 +63,13 @@ def database() -> dict[str, Any]:
     engine = config.get("ENGINE", "")
     options = config.setdefault("OPTIONS", {})
     if engine == "django.db.backends.sqlite3":
-        # WAL lets readers go on while one writes. IMMEDIATE takes the write lock at BEGIN, where
-        # the busy timeout applies; a lock wanted later, after a read, fails at once.
+        # WAL allows reads during a write. IMMEDIATE takes the write lock at BEGIN, where SQLite
+        # waits for the busy timeout; a read transaction that turns into a write may fail at once.
         options["timeout"] = 20
         options["transaction_mode"] = "IMMEDIATE"
         options["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
     elif engine == "django.db.backends.postgresql":
+        # Django opens a connection per request by default; a reused one may have been closed.
         config["CONN_MAX_AGE"] = 600
         config["CONN_HEALTH_CHECKS"] = True
     else:
@@ -79,7 +80,7 @@ def database() -> dict[str, Any]:
     return config
 
 
-# Nothing is signed here, so a key of this process alone does no harm.
+# Django requires a key, but this server signs nothing: a random one per process is enough.
 SECRET_KEY = env("SECRET_KEY", "") or get_random_secret_key()
 DEBUG = env_bool("DEBUG", "false")
 ALLOWED_HOSTS = env_list("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -87,10 +88,11 @@ ALARM_FIELDS = alarm_fields()
 DATABASES = {"default": database()}
 
 INSTALLED_APPS = ["rest_framework", "notices", "accounts"]
+# Rejects hosts that are not in ALLOWED_HOSTS and sets Content-Length.
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 ROOT_URLCONF = "noticeboard.urls"
 WSGI_APPLICATION = "noticeboard.wsgi.application"
-APPEND_SLASH = False
+APPEND_SLASH = False  # a path with a trailing slash is 404, not a redirect
 
 TIME_ZONE = "Asia/Seoul"
 USE_TZ = True
@@ -102,10 +104,11 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_USER": None,  # the default needs django.contrib.auth
 }
 
-# Django's own default mails errors to the admins, and there are none. A 404 is a normal answer.
+# Django's default emails errors to admins, of whom there are none. A 404 is a normal response, so
+# django.request does not warn about it.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

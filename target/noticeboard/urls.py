@@ -1,4 +1,4 @@
-"""The paths of the notice API; every answer is JSON, errors too."""
+"""The paths of the notice API. Every response is JSON, errors included."""
 
 from django.urls import include, path
 

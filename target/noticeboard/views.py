@@ -1,4 +1,4 @@
-"""Views of the server as a whole: its health, and the answer to a path it does not have."""
+"""Views of the server as a whole: its health, and its response to an unknown path."""
 
 import logging
 
@@ -11,12 +11,12 @@ from rest_framework.response import Response
 
 from notices.models import Board
 
-logger = logging.getLogger("django.healthz")
+logger = logging.getLogger("django.healthz")  # inherits the console handler of `django`
 
 
 @api_view(["GET"])
 def healthz(request: Request) -> Response:
-    """Answer 200 when the database answers and has its tables, 503 otherwise."""
+    """Return 200 if the database responds and has its tables, 503 otherwise."""
     try:
         Board.objects.exists()
     except Error as error:
@@ -26,5 +26,5 @@ def healthz(request: Request) -> Response:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Answer an unknown path in the shape of the API's other errors."""
+    """Return a 404 in the shape of the API's other errors."""
     return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)

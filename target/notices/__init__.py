@@ -1,1 +1,1 @@
-"""The read side: boards and their notices."""
+"""The read side of the API: boards and their notices."""

@@ -1,4 +1,4 @@
-"""The boards of the campus: code and name. A fixed table, as a campus has it."""
+"""The boards of the campus, as a fixed table of codes and names."""
 
 BOARDS = {
     "main": "대학 공지사항",

@@ -1,4 +1,4 @@
-"""An index that says where NULL belongs, on databases that need to be told."""
+"""An index that sorts NULL last on every database."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from django.db.models.expressions import OrderBy
 class NullsLastIndex(models.Index):
     """An index on descending expressions with `nulls_last`.
 
-    PostgreSQL serves `ORDER BY date DESC NULLS LAST` only from an index declared the same. SQLite
-    sorts NULL last in a descending index by itself, and refuses `NULLS LAST` in its declaration.
+    PostgreSQL uses an index for `ORDER BY date DESC NULLS LAST` only if the index declares
+    NULLS LAST. SQLite rejects that in an index, but sorts NULL last in descending order anyway.
     """
 
     def create_sql(
@@ -22,7 +22,7 @@ class NullsLastIndex(models.Index):
         using: str = "",
         **kwargs: Any,
     ) -> Statement:
-        """Return the statement, on SQLite without the modifier."""
+        """Return the CREATE INDEX statement; on SQLite it has no NULLS LAST."""
         if schema_editor.connection.vendor == "sqlite":
             plain = (
                 OrderBy(column.expression, descending=column.descending)

@@ -8,7 +8,7 @@ from .models import Board, Notice
 
 
 class BoardSerializer(serializers.ModelSerializer[Board]):
-    """A board and the address of its notices; `notices_url` comes in the context."""
+    """A board and the URL of its notices; the context supplies `notices_url`."""
 
     api_url = serializers.SerializerMethodField()
 
@@ -24,7 +24,7 @@ class BoardSerializer(serializers.ModelSerializer[Board]):
 
 
 class NoticeSerializer(serializers.ModelSerializer[Notice]):
-    """A notice as a page shows it."""
+    """A notice in a page."""
 
     class Meta:
         """The contract's fields."""

@@ -10,24 +10,24 @@ from .models import Board, Notice, NoticeQuerySet
 from .pagination import NoticePagination
 from .serializers import BoardSerializer, NoticeSerializer
 
-# SQLite's parser gives up at an expression 1000 deep; one OR is one level.
+# SQLite rejects expressions nested deeper than 1000, and each OR adds a level.
 MAX_SEARCH_WORDS = 500
 
 
 class BoardListView(ListAPIView[Board]):
-    """Every board, on one page."""
+    """All boards, in one array."""
 
     queryset = Board.objects.all()
     serializer_class = BoardSerializer
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """Resolve the address of the notices once, not once a board."""
+        """Add `notices_url`, resolved once rather than once per board."""
         context = super().get_serializer_context()
         return {**context, "notices_url": reverse("notice-all", request=self.request)}
 
 
 class NoticeListView(ListAPIView[Notice]):
-    """The notices of some boards, newest first, page by page."""
+    """Notices of some boards, newest first, in pages."""
 
     serializer_class = NoticeSerializer
     pagination_class = NoticePagination

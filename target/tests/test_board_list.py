@@ -35,8 +35,8 @@ def test_an_empty_database_has_an_empty_list(api):
     assert (answer.status_code, answer.json()) == (200, [])
 
 
-def test_the_seeded_list_is_tens_of_boards_in_about_3_kb(api):
-    call_command("seed_notices", notices=300, stdout=StringIO())
+def test_the_filled_list_is_tens_of_boards_in_about_3_kb(api):
+    call_command("fill_database", notices=300, stdout=StringIO())
 
     answer = api.get("/notice/list", headers={"host": "127.0.0.1"})
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import PATIENCE_S, Commands
 from integration.conftest import commands  # noqa: F401 - a fixture
-from programs import needed
 from selenium import webdriver
 
 from harness.processes import find_program
+from support.commands import PATIENCE_S, Commands
+from support.programs import needed
 
 WIDTH, HEIGHT = 1200, 900
 

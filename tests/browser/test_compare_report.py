@@ -16,11 +16,11 @@ from browser.test_report import (
     page,  # noqa: F401
     wait,
 )
-from compare_folders import write_comparison
 from selenium.webdriver.common.by import By
 
-from harness.compare.drawing import draw
-from harness.report import palette
+from harness.experiments.compare.report.files import draw
+from harness.report.charts import palette
+from support.compare_folders import write_comparison
 
 HOSTILE = "<img src=http://127.0.0.1:9/x onerror=window.broken=1></script>"
 

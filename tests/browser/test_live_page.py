@@ -6,12 +6,12 @@ import json
 import re
 
 import pytest
-from commands import wait_until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from web_ui import post, web_ui
 
 from harness.processes import free_port
+from support.commands import wait_until
+from support.web_ui import post, web_ui
 
 DOWNLOAD = "report.html"
 

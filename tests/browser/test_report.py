@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import start_chromium
-from commands import PATIENCE_S
-from run_folders import KEYS, failure, write_run
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from harness import result
-from harness.report import palette
-from harness.report.writing import draw
+from harness.report.charts import palette
+from harness.report.files import draw
+from harness.results import judging
+from support.commands import PATIENCE_S
+from support.run_folders import KEYS, failure, write_run
 
 HOSTILE = ("GET", "/x</script><script>window.broken=1</script>")
 PLOTS = ("over-time", "distribution", "heat-map", "by-endpoint", "health")
@@ -114,7 +114,7 @@ def data_of(chromium: webdriver.Chrome, id: str) -> list[dict]:
 
 
 def test_verdict_rows_and_charts_are_there(page: Open, run: Path) -> None:
-    chromium, summary = page(), result.judge(run)[0]
+    chromium, summary = page(), judging.judge(run)[0]
     assert summary.verdict == "fail"
     verdict = chromium.find_element(By.CSS_SELECTOR, ".verdict").text
     assert verdict.startswith("FAIL: the run is valid and missed objectives")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from compose_stack import Stack, missing
+
+from support.compose_stack import Stack, missing
 
 
 @pytest.fixture(scope="session")

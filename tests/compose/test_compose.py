@@ -5,15 +5,16 @@ The tests are one story, and follow the README's words. What they need is in `ma
 
 from __future__ import annotations
 
-import direct
 import pytest
-from commands import wait_until
-from compose_stack import POLL_S, Stack, docker, health, service, user_ids
+
+from support import direct
+from support.commands import wait_until
+from support.compose_stack import POLL_S, Stack, docker, health, service, user_ids
 
 pytestmark = pytest.mark.timeout(1800)  # images are pulled and built; each wait has a limit
 
 HEALTHY_S = 90
-SERVICES = {"db", "seed", "app", "nginx", "master", "worker"}
+SERVICES = {"db", "fill", "app", "nginx", "master", "worker"}
 USERS = 40
 END_S = 120
 """What a run may take besides: its master starts, devices are deleted, charts are drawn."""
@@ -28,7 +29,7 @@ def test_every_service_gets_healthy(stack: Stack) -> None:
     def states() -> set[tuple[str, str]]:
         return {(service(each), health(each)) for each in stack.containers()}
 
-    wanted = {(each, "healthy") for each in SERVICES - {"seed"}} | {("seed", "exited 0")}
+    wanted = {(each, "healthy") for each in SERVICES - {"fill"}} | {("fill", "exited 0")}
     wait_until(lambda: states() == wanted, f"{wanted}", HEALTHY_S, poll_s=POLL_S)
     assert len(stack.containers("worker")) == 2
     answer = direct.get(f"{stack.web_url}/stats/requests").json()

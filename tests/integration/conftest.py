@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import Commands, reference_server
-from notice_server import NoticeServer
-from parts import Parts
 
-from harness.deployments import Server
+from harness.experiments.deployments import Server
+from support.commands import Commands, reference_server
+from support.notice_server import NoticeServer
+from support.parts import Parts
 
 
 @pytest.fixture

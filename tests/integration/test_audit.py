@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from commands import PATIENCE_S, Commands, Finished, full_seconds, interrupt, wait_until
-from notice_server import answers
 
+from harness.config.settings import PROJECT_DIR
 from harness.processes import free_port, locustfiles
-from harness.settings import PROJECT_DIR
+from support.commands import PATIENCE_S, Commands, Finished, full_seconds, interrupt, wait_until
+from support.notice_server import answers
 
 WRITERS = PROJECT_DIR / "tests" / "integration" / "locustfiles" / "writers.py"
 AUDITS = int(os.environ.get("AUDITS", "2"))

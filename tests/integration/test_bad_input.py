@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness.settings import PROJECT_DIR
+from harness.config.settings import PROJECT_DIR
 
 LOG = re.compile(r"\[[-0-9: ,]+\] \S+/(INFO|WARNING)/")
 NOWHERE = "http://127.0.0.1:1"

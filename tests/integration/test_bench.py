@@ -10,21 +10,22 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import psutil
 import pytest
-from commands import PATIENCE_S
-from notice_server import NoticeServer
-from notice_server import answers as answering
-from programs import needed
 
 from bench import BenchError, answers, measure
 from bench.generators import GENERATORS, PYTHON, Generator, Job
 from bench.locustfiles import ours
 from bench.server import Nginx
-from harness import contract
-from harness.origin import Origin
+from harness.config.settings import Settings
+from harness.http.request import Request
+from harness.http.session import Session
+from harness.http.target import Target
 from harness.processes import open_directly
-from harness.session import Session
-from harness.settings import Settings
 from locustfile import NoticeUser
+from notice_api import contract
+from support.commands import PATIENCE_S
+from support.notice_server import NoticeServer
+from support.notice_server import answers as answering
+from support.programs import needed
 
 SENDS = """
 import json, sys, time
@@ -63,10 +64,10 @@ def liar(more: int) -> Generator:
 
 def test_every_kind_of_request_gets_a_right_answer(nginx: Nginx) -> None:
     reported = []
-    session = Session(Origin(nginx.url, Settings()), lambda **event: reported.append(event))
+    session = Session(Target(nginx.url, Settings()), lambda **event: reported.append(event))
     for request, _ in answers.every_kind():
         session.send(request)
-    assert session.ask(contract.unregister(answers.DEVICE_ID)) == (204, b"")
+    assert session.try_exchange(contract.unregister(answers.DEVICE_ID)) == (204, b"")
     session.close()
     assert [event["exception"] for event in reported] == [None] * len(answers.every_kind())
     assert {event["name"] for event in reported} == {e.name for e in contract.ENDPOINTS}
@@ -118,7 +119,7 @@ def test_unchecked_looks_at_the_status_alone(
     make_user: Callable[..., NoticeUser],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(contract.Request, "problem", contract.Request.problem)  # put back
+    monkeypatch.setattr(Request, "problem", Request.problem)  # put back
     environment = make_user().environment
     notice_server.faults["GET", contract.BOARDS] = answering(200, [])
     sent = []

@@ -10,8 +10,6 @@ import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import psutil
 import pytest
-from commands import PATIENCE_S
-from programs import needed
 
 from bench import BenchError, answers
 from bench.distributed import measuring
@@ -19,8 +17,10 @@ from bench.distributed.cluster import Cluster
 from bench.distributed.messages import sharing, sharing_bytes, total
 from bench.distributed.results import Load
 from bench.server import Nginx, with_id_in_query
-from harness import contract
 from harness.processes import open_directly
+from notice_api import contract
+from support.commands import PATIENCE_S
+from support.programs import needed
 
 WAIT_S = (0.1, 0.3)
 
@@ -44,7 +44,7 @@ def test_a_registration_gets_its_own_id_or_the_fixed_one(nginx: Nginx) -> None:
         (contract.register(answers.DEVICE_ID), answers.DEVICE_ID),
         (with_id_in_query(contract.register("MINE"), "MINE"), "MINE"),
     ):
-        sent = urllib.request.Request(nginx.url + request.target, request.body, method="POST")
+        sent = urllib.request.Request(nginx.url + request.path, request.body, method="POST")
         with open_directly(sent, PATIENCE_S) as answer:
             assert request.problem(answer.status, answer.read()) is None, device_id
 

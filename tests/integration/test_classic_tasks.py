@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from commands import Commands, Finished
-from notice_server import NoticeServer, answers
 
+from harness.config.settings import HTTP_CLIENTS, PROJECT_DIR
 from harness.processes import locustfiles
-from harness.settings import HTTP_CLIENTS, PROJECT_DIR
+from support.commands import Commands, Finished
+from support.notice_server import NoticeServer, answers
 
 LOCUSTFILES = PROJECT_DIR / "tests" / "integration" / "locustfiles"
 CLASSIC = LOCUSTFILES / "classic.py"
@@ -58,3 +59,16 @@ def test_the_original_runs_to_the_letter_and_what_it_raises_makes_the_run_invali
     (reason,) = (each for each in found.summary["reasons"] if "exceptions in users" in each)
     assert "see locust_exceptions.csv" in reason
     assert "with-block" in (found.folder / "locust_exceptions.csv").read_text()
+
+
+def test_the_readmes_example_runs_as_it_is_written(
+    commands: Commands, notice_server: NoticeServer
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (PROJECT_DIR / "README.md").read_text(), re.DOTALL)
+    (example,) = (block for block in blocks if block.startswith("# mylocustfile.py"))
+    file = commands.folder / "mylocustfile.py"
+    file.write_text(example)
+    found = run(commands, notice_server, file)
+    assert found.faults == [], found.stderr
+    assert found.requests["GET /notice/all?page=1"] > 0
+    assert found.manifest["task_mix"]["open_first_page"] == 1

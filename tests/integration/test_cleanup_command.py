@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from notice_server import answers
-from run_folders import write_run
+import shutil
 
-from harness.devices import device_id
-from harness.ledger import LEDGER, Ledger, read_left
+import pytest
+
+from harness.config.settings import PROJECT_DIR
+from harness.devices.ledger import LEDGER, Ledger, read_left
+from harness.devices.pool import device_id
+from support.notice_server import answers
+from support.run_folders import write_run
 
 NOWHERE = "http://127.0.0.1:1"
 SEED = 7
@@ -125,4 +128,20 @@ def test_a_run_that_was_killed_with_half_a_row_written(commands, folder, notice_
     run = commands.harness("cleanup", str(folder))
     assert run.exit_code == 0, run.stderr
     assert "3 deleted" in run.stdout
+    assert notice_server.devices == {}
+
+
+def test_a_locustfile_that_does_not_load(commands, folder, notice_server):
+    """Somebody is just editing it; the devices of the run before are still to be deleted."""
+    ids = left(folder, notice_server.url)
+    put_on(notice_server, ids)
+    other = commands.folder / "project"
+    for name in ("harness", "notice_api", "tasks", "data", "conf"):
+        shutil.copytree(PROJECT_DIR / name, other / name)
+    (other / "locustfile.py").write_text("import nowhere\n")
+    path = {"PYTHONPATH": str(other)}
+    ended = commands.harness("cleanup", str(folder), **path)
+    one_line(ended, "locustfile.py does not load", "No module named 'nowhere'")
+    shutil.copy(PROJECT_DIR / "locustfile.py", other)
+    assert commands.harness("cleanup", str(folder), **path).exit_code == 0
     assert notice_server.devices == {}

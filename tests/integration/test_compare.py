@@ -11,11 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import PATIENCE_S, Commands, interrupt, wait_until
-from programs import needed
 
-from harness.compare import files
-from harness.compare.files import Comparison
+from harness.config.settings import PROJECT_DIR
+from harness.experiments.compare import files
+from harness.experiments.compare.files import Comparison
+from support.commands import PATIENCE_S, Commands, interrupt, wait_until
+from support.programs import needed
 
 DELAY_S = 0.1
 """So long that next to it the processor's part of an answer hardly counts."""
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.timeout(6 * PATIENCE_S)  # the first test waits for all
 
 def prepared(commands: Commands) -> dict[str, str]:
     """Write two deployments, of which one has twice the pace, and objectives that both meet."""
-    here = Path(__file__).parent
+    here = PROJECT_DIR / "tests" / "support"  # slow_wsgi.py
     texts = [
         DEPLOYMENT.format(
             name=name, workers=workers, here=here, delay_s=DELAY_S, test=commands.folder
@@ -203,6 +204,18 @@ def test_what_a_run_refuses_ends_the_comparison(commands: Commands) -> None:
     assert ended.exit_code == 2
     assert ended.stderr.startswith("error: unknown tags: lst; choose from browse, device, ")
     assert len(ended.stderr.splitlines()) == 1 and not servers(commands)
+
+
+def test_an_objective_of_an_unknown_endpoint_is_refused_before_anything_is_made(
+    commands: Commands,
+) -> None:
+    env = prepared(commands)
+    (commands.folder / "slo.toml").write_text('["GET /notice/all?pge"]\np95_ms = 500\n')
+    ended = commands.harness("compare", "--steps", "10", **env)
+    assert ended.exit_code == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: ") and "unknown table ['GET /notice/all?pge']" in line
+    assert not commands.results.exists()
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from commands import Commands
-from run_folders import KEYS, write_run
+
+from support.commands import Commands
+from support.run_folders import KEYS, write_run
 
 STEPS = ((4, 41),)
 FACTOR = "write a factor such as 1.10, 1 or more"

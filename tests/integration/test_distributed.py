@@ -9,15 +9,17 @@ import time
 
 from locust.event import Events
 
-import direct
 import pytest
 import requests
-from commands import Commands, interrupt, wait_until
-from notice_server import NoticeServer
 
-from harness import lifecycle, messages
+from harness.distributed import messages
 from harness.processes import free_port
-from harness.timeseries import read_timeline
+from harness.results.timeline import read_timeline
+from harness.run import install
+from notice_api import SUITE
+from support import direct
+from support.commands import Commands, interrupt, wait_until
+from support.notice_server import NoticeServer
 
 SHORT = ("--users=40", "--spawn-rate=40", "--run-time=4s")
 
@@ -44,7 +46,7 @@ def test_two_workers_lose_no_request_and_leave_no_device(run_of_two):
 
 def test_a_hello_that_comes_too_early_is_nothing_to_be_warned_of(caplog):
     """Master and workers start at the same time; who misses a hello asks for another one."""
-    lifecycle.install(Events())
+    install(Events(), SUITE)
     for unknown in (messages.HELLO, "somebody_elses"):
         text = f"Unknown message type received from worker one (index 0): {unknown}"
         logging.getLogger("locust.runners").warning(text)

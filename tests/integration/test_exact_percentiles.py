@@ -10,13 +10,14 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from commands import PATIENCE_S, Commands, Finished, full_seconds, interrupt, wait_until
 
-from harness import histograms, timeseries
+from harness.config.settings import PROJECT_DIR
 from harness.processes import free_port, locustfiles
-from harness.settings import PROJECT_DIR
+from harness.recording import histograms
+from harness.results import timeline
+from support.commands import PATIENCE_S, Commands, Finished, full_seconds, interrupt, wait_until
 
-LOCUSTFILE = PROJECT_DIR / "tests" / "integration" / "raw_log.py"
+LOCUSTFILE = PROJECT_DIR / "tests" / "integration" / "locustfiles" / "raw_log.py"
 SHARES = (0.5, 0.95, 0.99, 0.999)
 
 
@@ -38,7 +39,7 @@ def exact_ms(times_ms: list[float], share: float) -> float:
 def check(run: Finished, raw: Path) -> None:
     times_ms = raw_times_ms(raw)
     recorded: dict[str, list] = defaultdict(list)
-    for line in timeseries.read_histograms(run.folder):
+    for line in timeline.read_histograms(run.folder):
         if not line.is_failed:
             recorded[" ".join(line.key)].append(line.histogram)
     assert set(recorded) == set(times_ms)

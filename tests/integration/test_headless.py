@@ -8,17 +8,17 @@ import re
 import time
 
 import pytest
-from commands import PATIENCE_S, interrupt, wait_until
-from notice_server import answers, answers_late
 from scipy.stats import chisquare
 
-from harness import figures, runfolder
-from harness.contract import ENDPOINTS
-from harness.data import load_vocabulary
-from harness.objectives import Saturation
+from harness.config.settings import HTTP_CLIENTS, PROJECT_DIR
 from harness.processes import locustfiles, open_directly
-from harness.settings import HTTP_CLIENTS, PROJECT_DIR
-from harness.timeseries import TIMELINE, read_failures, read_timeline
+from harness.results import figures, run_folder
+from harness.results.objectives import Saturation
+from harness.results.timeline import TIMELINE, read_failures, read_timeline
+from notice_api.contract import ENDPOINTS
+from notice_api.words import load
+from support.commands import PATIENCE_S, interrupt, wait_until
+from support.notice_server import answers, answers_late
 
 NAMES = {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
 SHORT = ("--users=20", "--spawn-rate=20", "--run-time=3s")
@@ -142,7 +142,7 @@ def test_varied_data_sends_more_than_the_seeds_words(commands, notice_server):
 
 
 def test_every_line_of_the_boards_has_ten_pages_on_the_reference_server(target):
-    boards = load_vocabulary(PROJECT_DIR / "data").boards.choices
+    boards = load(PROJECT_DIR / "data").boards.choices
     for choice in boards:
         url = f"{target.url}/notice/all?target={'+'.join(choice)}&page=10"
         with open_directly(url, PATIENCE_S) as answer:
@@ -392,7 +392,7 @@ def test_the_reference_server_is_as_it_was(commands, target):
     run = commands.locust(*load, "--host", target.url)
     assert run.faults == [], run.failures
     again = commands.locust(*load, "--host", target.url, "--run-id=again")
-    summary = runfolder.read_summary(again.results / "again")
+    summary = run_folder.read_summary(again.results / "again")
     assert summary.total.whole_run.failures == 0, "the ids of the first run are free again"
     with open_directly(f"{target.url}/healthz", PATIENCE_S) as answer:
         assert answer.status == 200
@@ -435,3 +435,18 @@ def test_failures_are_written_down_with_their_times(commands, notice_server):
     assert failure.count == run.requests["GET /notice/list"]
     assert begin_s < failure.first_seen_s < failure.last_seen_s < time.time()
     assert run.summary["total"]["whole_run"]["failures"] == failure.count
+
+
+def test_a_locust_that_is_newer_than_tested_is_one_line_of_warning(commands, notice_server):
+    """Pip may install one that the patches were never tested with."""
+    package = commands.folder / "newer" / "locust-99.1.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: locust\nVersion: 99.1\n")
+    path = f"{package.parent}:{PROJECT_DIR}"
+    options = ("--users=1", "--run-time=1s", "--host", notice_server.url)
+    run = commands.locust(*options, PYTHONPATH=path)
+    warnings = [line for line in run.stderr.splitlines() if line.startswith("warning: ")]
+    (warning,) = warnings
+    assert warning.startswith("warning: Locust 99.1 is newer than ")
+    assert run.requests, "the run goes on"
+    assert "is newer than" not in commands.locust(*options, "--run-id=as-pinned").stderr

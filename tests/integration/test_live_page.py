@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 
-import direct
 import pytest
 import requests
-from commands import PATIENCE_S, wait_until
-from notice_server import answers as answering
-from web_ui import end, post, state, verdict, web_ui
 
 from harness.processes import free_port
+from support import direct
+from support.commands import PATIENCE_S, wait_until
+from support.notice_server import answers as answering
+from support.web_ui import end, post, state, verdict, web_ui
 
 MANY = {"user_count": 40, "spawn_rate": 40}
 PRIVATE = ("/verdict", "/verdict/state", "/verdict/files/summary.json")

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import Commands, Finished, wait_until
-from networks import Networks
-from notice_server import NoticeServer
-from parts import puts_after_deletes
 
-from harness import timeseries
+from harness.config.settings import PROJECT_DIR
 from harness.processes import locustfiles
-from harness.settings import PROJECT_DIR
+from harness.results import timeline
+from support.commands import Commands, Finished, wait_until
+from support.networks import Networks
+from support.notice_server import NoticeServer
+from support.parts import puts_after_deletes
 
-LOCUSTFILE = PROJECT_DIR / "tests" / "integration" / "raw_log.py"
+LOCUSTFILE = PROJECT_DIR / "tests" / "integration" / "locustfiles" / "raw_log.py"
 WORKERS = ("one", "two")
 USERS = 40
 FROZEN_AFTER_S = 12
@@ -105,13 +105,13 @@ def answered_s(folder: Path) -> list[float]:
 
 
 def check_that_each_request_stands_in_its_second(run: Finished, raw: Path) -> None:
-    times_s, so_far = answered_s(raw), 0
-    for row in timeseries.read_timeline(run.folder):
-        so_far += row.requests
+    times_s, interim_summary = answered_s(raw), 0
+    for row in timeline.read_timeline(run.folder):
+        interim_summary += row.requests
         end_s = row.second + 1
-        assert sum(time_s < end_s - CLOCK_S for time_s in times_s) <= so_far, row
-        assert sum(time_s < end_s + CLOCK_S for time_s in times_s) >= so_far, row
-    assert so_far == len(times_s)
+        assert sum(time_s < end_s - CLOCK_S for time_s in times_s) <= interim_summary, row
+        assert sum(time_s < end_s + CLOCK_S for time_s in times_s) >= interim_summary, row
+    assert interim_summary == len(times_s)
 
 
 def check_that_nothing_is_lost(run: Finished, server: NoticeServer, raw: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_break_in_the_ramp_up_doubles_no_users(
     run = finish(commands, master, workers)
     check_that_nothing_is_lost(run, server, commands.folder)
     assert len(server.ever_registered) == USERS
-    *_, last = (row for row in timeseries.read_timeline(run.folder) if row.target_users)
+    *_, last = (row for row in timeline.read_timeline(run.folder) if row.target_users)
     assert last.users == USERS
 
 

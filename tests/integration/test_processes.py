@@ -8,7 +8,8 @@ import time
 
 import psutil
 import pytest
-from commands import interrupt, wait_until
+
+from support.commands import interrupt, wait_until
 
 RUN = ("-m", "harness", "run", "--users=10", "--spawn-rate=10", "--run-time=60s")
 

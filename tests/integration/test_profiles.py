@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 
 import pytest
-from commands import interrupt, wait_until
-from notice_server import answers_late
 
-from harness.settings import PROJECT_DIR
+from harness.config.settings import PROJECT_DIR
+from support.commands import interrupt, wait_until
+from support.notice_server import answers_late
 
 PROFILES = sorted(path.stem for path in (PROJECT_DIR / "conf/profiles").glob("*.conf"))
 

@@ -8,29 +8,32 @@ from pathlib import Path
 from gevent.event import Event
 
 import pytest
-from commands import PATIENCE_S, interrupt
-from notice_server import answers_after
-from parts import broken_rules
 
-from harness import timeseries
-from harness.settings import PROJECT_DIR
+from harness.config.settings import PROJECT_DIR
+from harness.results import timeline
+from support.commands import PATIENCE_S, interrupt
+from support.notice_server import answers_after
+from support.parts import broken_rules
 
 
-def other_suite(folder: Path) -> Path:
-    """Return a locustfile of the same project with another line of code in it."""
-    for name in ("harness", "tasks", "data", "conf"):
+def other_suite(folder: Path, changed: str) -> Path:
+    """Return a locustfile of the same project in which one file has another line of code."""
+    for name in ("harness", "notice_api", "tasks", "data", "conf"):
         shutil.copytree(PROJECT_DIR / name, folder / name)
     shutil.copy(PROJECT_DIR / "locustfile.py", folder)
-    with (folder / "tasks" / "notices.py").open("a") as stream:
+    with (folder / changed).open("a") as stream:
         stream.write("# another version\n")
     return folder / "locustfile.py"
 
 
-@pytest.mark.parametrize("how", ["another suite", "other data", "another mix", "other users"])
+@pytest.mark.parametrize(
+    "how", ["another suite", "another contract", "other data", "another mix", "other users"]
+)
 def test_a_worker_that_would_do_something_else_is_refused(parts, notice_server, how):
     usual, options, word = PROJECT_DIR / "locustfile.py", {}, ""
-    if how == "another suite":
-        options["file"] = other_suite(parts.commands.folder / "other")
+    if how in ("another suite", "another contract"):
+        changed = "notice_api/contract.py" if "contract" in how else "tasks/notices.py"
+        options["file"] = other_suite(parts.commands.folder / "other", changed)
         options["PYTHONPATH"], word = str(options["file"].parent), "suite"
     elif how == "other data":
         options, word = {"file": usual, "VARY_DATA": "1"}, "data"
@@ -89,7 +92,7 @@ def test_late_workers_that_would_do_something_else_get_no_users(parts, notice_se
     assert not {"workers", "reports", "requests"} & {*broken_rules(run)}
     assert ("GET", "/foreign") not in notice_server.seen
     assert len(notice_server.ever_registered) == 10, "nobody's users were moved"
-    steady = [row for row in timeseries.read_timeline(run.folder) if row.target_users][3:]
+    steady = [row for row in timeline.read_timeline(run.folder) if row.target_users][3:]
     assert {row.users for row in steady} == {10}
     assert sum(run.requests.values()) == notice_server.workload
     assert run.summary["devices"]["left_behind"] == 0

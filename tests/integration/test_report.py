@@ -8,16 +8,17 @@ from pathlib import Path
 
 import gevent
 
-import direct
 import psutil
 import pytest
 import requests
-from commands import PATIENCE_S, Commands, wait_until
-from notice_server import NoticeServer
-from run_folders import write_run
 
-from harness import drawing, runfolder
 from harness.processes import free_port
+from harness.results import run_folder
+from harness.run import report_process
+from support import direct
+from support.commands import PATIENCE_S, Commands, wait_until
+from support.notice_server import NoticeServer
+from support.run_folders import write_run
 
 LOAD = ("--users=8", "--spawn-rate=8", "--run-time=2s", "--only-summary")
 DRAWN = ("report.html", "report.md", "junit.xml", "charts/overview.png")
@@ -34,7 +35,7 @@ def test_a_run_ends_with_its_report(commands: Commands, notice_server: NoticeSer
     path = run.folder.relative_to(commands.folder) / "report.html"
     assert run.stdout.splitlines()[-1] == f"report: {path}"
     assert run.summary["verdict"].upper() in (run.folder / "report.html").read_text()[:3000]
-    assert not (run.folder / drawing.LOG).exists()
+    assert not (run.folder / report_process.LOG).exists()
 
 
 def test_a_run_without_it_is_drawn_later(commands: Commands, notice_server: NoticeServer) -> None:
@@ -101,7 +102,7 @@ def test_a_run_of_the_web_ui_is_drawn(commands: Commands, notice_server: NoticeS
 def test_it_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_run(tmp_path / "results" / "run")
     monkeypatch.chdir(tmp_path)
-    assert drawing.draw_report(Path("results/run")) is None
+    assert report_process.draw_report(Path("results/run")) is None
     assert drawn(tmp_path / "results" / "run")
 
 
@@ -115,7 +116,7 @@ def test_all_else_goes_on_meanwhile(tmp_path: Path) -> None:
             ticks.append(time.monotonic())
 
     ticker = gevent.spawn(tick)
-    problem = drawing.draw_report(write_run(tmp_path / "run"))
+    problem = report_process.draw_report(write_run(tmp_path / "run"))
     ticker.kill()
     assert problem is None
     assert len(ticks) > 5
@@ -123,7 +124,7 @@ def test_all_else_goes_on_meanwhile(tmp_path: Path) -> None:
 
 def test_drawing_ends_when_it_takes_too_long(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    assert drawing.draw_report(run, timeout_s=0.05) == "it took longer than 0.05 s"
+    assert report_process.draw_report(run, timeout_s=0.05) == "it took longer than 0.05 s"
     me = psutil.Process()
     left = [each for each in me.children(recursive=True) if "report" in each.cmdline()]
     assert not left and not [*run.rglob("*.tmp")]
@@ -132,10 +133,10 @@ def test_drawing_ends_when_it_takes_too_long(tmp_path: Path) -> None:
 def test_the_reason_is_the_last_line_and_the_rest_is_kept(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (run / "run.json").write_text("{")
-    problem = drawing.draw_report(run)
+    problem = report_process.draw_report(run)
     assert problem is not None and "run.json is broken" in problem
     assert not problem.startswith("error")
-    assert "run.json is broken" in (run / drawing.LOG).read_text()
+    assert "run.json is broken" in (run / report_process.LOG).read_text()
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -143,7 +144,7 @@ def test_an_interrupted_command_leaves_whole_files(
     commands: Commands, tmp_path: Path, name: str
 ) -> None:
     run = write_run(tmp_path / "run", steps=((3, 1500),))
-    before = runfolder.read_manifest(run)
+    before = run_folder.read_manifest(run)
     process = commands.start("-m", "harness", "report", str(run))
     wait_until((run / "charts").exists, "the first file is about to be written", poll_s=0.001)
     process.send_signal(getattr(signal, name))
@@ -151,6 +152,6 @@ def test_an_interrupted_command_leaves_whole_files(
     assert finished.exit_code in (3, -getattr(signal, name), 0)
     assert "Traceback" not in finished.stderr or finished.exit_code != 0
     assert not [*run.rglob("*.tmp")]
-    assert runfolder.read_manifest(run) == before
+    assert run_folder.read_manifest(run) == before
     for path in run.rglob("*.png"):
         assert path.read_bytes().endswith(b"IEND\xaeB`\x82")

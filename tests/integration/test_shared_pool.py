@@ -6,12 +6,11 @@ import re
 import signal
 import time
 
-from commands import interrupt, wait_until
-from parts import WRITE_LOG, broken_rules, puts_after_deletes
-
-from harness import timeseries
-from harness.ledger import read_left
-from harness.worker import SILENCE_S
+from harness.devices.ledger import read_left
+from harness.distributed.worker import LEASE_S
+from harness.results import timeline
+from support.commands import interrupt, wait_until
+from support.parts import WRITE_LOG, broken_rules, puts_after_deletes
 
 HASTY = WRITE_LOG.with_name("hasty.py")
 OF_LOCUST = re.compile(r"/(INFO|WARNING)/locust")
@@ -68,9 +67,9 @@ def test_a_worker_killed_in_mid_run_leaves_its_devices_to_the_others(parts, noti
 
 def seconds_with(users, folder):
     """Return how many seconds with so many users are written down."""
-    if not (folder / timeseries.TIMELINE).exists():
+    if not (folder / timeline.TIMELINE).exists():
         return 0
-    return sum(row.users == users for row in timeseries.read_timeline(folder))
+    return sum(row.users == users for row in timeline.read_timeline(folder))
 
 
 def test_a_run_may_be_told_that_workers_can_be_lost(parts, notice_server):
@@ -122,7 +121,7 @@ def test_workers_whose_master_is_killed_stop_by_themselves(parts, notice_server)
     for worker in workers:
         run = parts.end(worker)
         assert run.exit_code == 3
-        assert f"error: no word of the master for {SILENCE_S:g} s: this worker" in run.stderr
+        assert f"error: no word of the master for {LEASE_S:g} s: this worker" in run.stderr
         assert "Traceback" not in run.stderr
     before = sum(notice_server.seen.values())
     assert len(notice_server.devices) == 20, "who does not lead deletes nothing"
@@ -158,7 +157,7 @@ def test_a_worker_that_stood_still_in_mid_run_is_lost_and_says_why_in_one_line(
     parts.wait(lambda: notice_server.seen["PUT", "/accounts/device"] > 100, "the run is under way")
     parts.wait(lambda: len(notice_server.devices) == 40, "all are registered")
     workers[0].send_signal(signal.SIGSTOP)
-    time.sleep(SILENCE_S + 2)
+    time.sleep(LEASE_S + 2)
     workers[0].send_signal(signal.SIGCONT)
     woken = parts.end(workers[0])
     assert woken.exit_code == 3

@@ -21,12 +21,16 @@ from locust.env import Environment
 import psutil
 import pytest
 
-from harness import contract, histograms, runfolder, settings
-from harness.objectives import Objectives
-from harness.recorder import Recorder
-from harness.runfolder import ConnectionCounts, DeviceCounts
-from harness.settings import PROJECT_DIR
-from harness.timeseries import Failure, Health, Interval, Report, read_timeline
+from harness.config import settings
+from harness.config.settings import PROJECT_DIR
+from harness.recording import histograms
+from harness.recording.samples import ConnectionCounts, Failure, Interval, ProcessSample, Report
+from harness.results import run_folder
+from harness.results.objectives import Objectives
+from harness.results.run_folder import DeviceCounts
+from harness.results.timeline import read_timeline
+from harness.run.record import Recorder
+from notice_api import contract
 
 SOAK_S = int(os.environ.get("SOAK_S", "600"))
 SIX_HOURS_S = 21_600
@@ -56,8 +60,8 @@ def reports(start: int):
                 second,
                 endpoint.method,
                 endpoint.name,
-                histograms.of(time_ms * slowness for time_ms in times_ms),
-                histograms.of(times_ms[:2]),
+                histograms.from_ms(time_ms * slowness for time_ms in times_ms),
+                histograms.from_ms(times_ms[:2]),
             )
             for endpoint, times_ms in usual_ms.items()
         ]
@@ -65,7 +69,7 @@ def reports(start: int):
             Failure(interval.method, interval.name, "connection reset", 2, second, second)
             for interval in intervals
         ]
-        yield Report(intervals, failures, [Health(second, 20.0, 1.0)])
+        yield Report(intervals, failures, [ProcessSample(second, 20.0, 1.0)])
 
 
 @pytest.fixture
@@ -94,7 +98,7 @@ def record(tmp_path: Path) -> Iterator[Callable[[float], Recorder]]:
             Objectives(limits={"total": {"fail_ratio": 0.0}}),
             started_s,
         )
-        gevent.killall([recorder._keeper])
+        gevent.killall([recorder._loop])
         return recorder
 
     yield begin
@@ -106,14 +110,14 @@ def record(tmp_path: Path) -> Iterator[Callable[[float], Recorder]]:
 def test_memory_is_flat_and_files_are_small(record: Callable[[float], Recorder]) -> None:
     start = int(time.time()) - SOAK_S - 10
     recorder = record(start)
-    process, at_first = psutil.Process(), 0
+    process, initial_values = psutil.Process(), 0
     for number, report in enumerate(reports(start)):
         recorder.take(report)
-        recorder._users[start + number] = 9000, 9000
+        recorder.merger.note_users(start + number, 9000, 9000)
         recorder._write_until(start + number - 2)
         if number == SOAK_S // 10:
-            at_first = process.memory_info().rss
-    grown = process.memory_info().rss - at_first
+            initial_values = process.memory_info().rss
+    grown = process.memory_info().rss - initial_values
     assert grown < 20 * MB
     begin_s = time.perf_counter()
     summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
@@ -133,7 +137,7 @@ def test_memory_is_flat_and_files_are_small(record: Callable[[float], Recorder])
     )
     drawn_s = time.perf_counter() - begin_s
     assert (drawn.returncode, drawn.stderr) == (0, "")
-    assert runfolder.read_summary(recorder.folder) == summary
+    assert run_folder.read_summary(recorder.folder) == summary
     page = (recorder.folder / "report.html").stat().st_size
     print(
         f"{grown / MB:.1f} MB more, {size / MB:.1f} MB of files, summed up in {took_s:.1f} s, "
@@ -148,7 +152,7 @@ def test_a_worker_whose_clock_is_wrong_loses_no_request_and_makes_no_seconds(
     recorder = record(now - 5)
     recorder._write_until(now - 3)
     for second in (now - 3600, now - 4, now - 2, now + 3600):
-        interval = Interval(second, "GET", "/notice/list", histograms.of([1.0]), None)
+        interval = Interval(second, "GET", "/notice/list", histograms.from_ms([1.0]), None)
         recorder.take(Report([interval]))
     summary = recorder.close(DeviceCounts(), ConnectionCounts(), 0)
     assert summary.total.whole_run.requests == 4

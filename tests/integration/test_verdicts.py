@@ -12,23 +12,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import Commands, Finished, full_seconds, interrupt, wait_until
-from notice_server import NoticeServer, answers
 
-from harness import result, runfolder, timeseries
+from harness.config.settings import PROJECT_DIR
 from harness.processes import free_port, locustfiles
-from harness.settings import PROJECT_DIR
+from harness.results import judging, run_folder, timeline
+from support.commands import Commands, Finished, full_seconds, interrupt, wait_until
+from support.notice_server import NoticeServer, answers
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 RECORDED = PROJECT_DIR / "tests" / "data"
 FILES = (
-    runfolder.MANIFEST,
-    runfolder.ENDING,
-    runfolder.OBJECTIVES,
-    runfolder.SUMMARY,
-    timeseries.TIMELINE,
-    timeseries.HISTOGRAMS,
-    timeseries.FAILURES,
+    run_folder.MANIFEST,
+    run_folder.ENDING,
+    run_folder.OBJECTIVES,
+    run_folder.SUMMARY,
+    timeline.TIMELINE,
+    timeline.HISTOGRAMS,
+    timeline.FAILURES,
 )
 USERS = ("--users=60", "--spawn-rate=60", "--seed=1")
 SECONDS = "--run-time=5s"
@@ -81,7 +81,7 @@ def verdict(run: Finished, name: str) -> tuple[str, list[str]]:
     assert f"{summary['verdict'].upper()}: " in run.stdout
     printed = " ".join(run.stdout.split())
     assert all(" ".join(reason.split()) in printed for reason in summary["reasons"])
-    assert runfolder.read_summary(run.folder) == result.judge(run.folder)[0]
+    assert run_folder.read_summary(run.folder) == judging.judge(run.folder)[0]
     return summary["verdict"], [rule["name"] for rule in summary["validity"] if not rule["kept"]]
 
 
@@ -265,7 +265,7 @@ def test_a_run_that_was_killed_can_be_judged(
     finally:
         process.kill()
         process.communicate()
-    summary = result.judge(folder)[0]
+    summary = judging.judge(folder)[0]
     assert summary.verdict == "invalid"
     assert summary.reasons[0] == "the run did not come to its end: there is no end.json"
     if os.environ.get("RECORD_RUNS"):
@@ -275,9 +275,9 @@ def test_a_run_that_was_killed_can_be_judged(
 
 
 def _seconds(folder: Path) -> int:
-    if not (folder / timeseries.TIMELINE).exists():
+    if not (folder / timeline.TIMELINE).exists():
         return 0
-    return len(timeseries.read_timeline(folder))
+    return len(timeline.read_timeline(folder))
 
 
 def test_objectives_with_a_wrong_line_stop_the_start(run: Run) -> None:

@@ -7,14 +7,14 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import direct
 import psutil
 import pytest
 import requests
-from commands import PATIENCE_S, wait_until
-from notice_server import answers_late
 
 from harness.processes import free_port
+from support import direct
+from support.commands import PATIENCE_S, wait_until
+from support.notice_server import answers_late
 
 
 @pytest.fixture

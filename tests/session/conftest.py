@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from programs import needed
-from session.raw_servers import Behaviour, Client, Server
 
-from harness.settings import Settings
+from harness.config.settings import Settings
+from support.programs import needed
+from support.raw_servers import Behaviour, Client, Server
 
 
 @pytest.fixture

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from gevent.monkey import get_original
 
 import pytest
-from session.raw_servers import (
+
+from harness.http.wire import Address, Connection, Fault, parser
+from harness.http.wire import faults as names
+from notice_api import contract
+from support.raw_servers import (
     OK,
     Behaviour,
     Client,
@@ -23,10 +27,6 @@ from session.raw_servers import (
     stalls_after,
     trickles,
 )
-
-from harness import contract
-from harness.wire import Connection, Endpoint, Fault, parser
-from harness.wire import faults as names
 
 sleep_without_the_loop = get_original("time", "sleep")
 
@@ -155,7 +155,7 @@ def test_a_name_that_no_one_has(connect: Callable[..., Client]) -> None:
 @pytest.mark.parametrize("host", ["a..b.example", "x" * 70 + ".example"])
 def test_a_name_that_is_none(host: str) -> None:
     with pytest.raises(Fault, match=names.DNS):
-        Connection(Endpoint(host, 80, None, 1.0, 1.0))
+        Connection(Address(host, 80, None, 1.0, 1.0))
 
 
 def test_a_connect_timeout(connect: Callable[..., Client]) -> None:
@@ -198,7 +198,7 @@ def test_a_body_of_just_the_limit_is_right(
         answer(200, body),
         answer(200, gzip.compress(body, 1), "Content-Encoding: gzip"),
     ):
-        connection = Connection(Endpoint("127.0.0.1", serve(sends(raw)).port, None, 5.0, 20.0))
+        connection = Connection(Address("127.0.0.1", serve(sends(raw)).port, None, 5.0, 20.0))
         assert connection.exchange(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").body == body
         connection.close()
 
@@ -209,7 +209,7 @@ def test_one_byte_over_the_limit_is_not(serve: Callable[..., Server]) -> None:
         answer(200, body),
         answer(200, gzip.compress(body, 1), "Content-Encoding: gzip"),
     ):
-        connection = Connection(Endpoint("127.0.0.1", serve(sends(raw)).port, None, 5.0, 20.0))
+        connection = Connection(Address("127.0.0.1", serve(sends(raw)).port, None, 5.0, 20.0))
         with pytest.raises(Fault, match=names.BODY_TOO_LARGE):
             connection.exchange(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 

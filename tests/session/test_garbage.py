@@ -10,10 +10,14 @@ from random import Random
 import gevent
 
 import pytest
-from commands import PATIENCE_S
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from session.raw_servers import (
+from session.test_same_as_requests import RIGHT, STRICTER, WRONG
+
+from harness.http.wire.parser import AnswerParser
+from notice_api import contract
+from support.commands import PATIENCE_S
+from support.raw_servers import (
     OK,
     Behaviour,
     Client,
@@ -23,10 +27,6 @@ from session.raw_servers import (
     sends,
     sends_pieces,
 )
-from session.test_same_as_requests import RIGHT, STRICTER, WRONG
-
-from harness import contract
-from harness.wire.parser import AnswerParser
 
 SEEDS = [*RIGHT.values(), *WRONG.values(), *(raw for raw, _ in STRICTER.values())]
 SNIPPETS = (

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from gevent.monkey import get_original
 
 import pytest
-from commands import PATIENCE_S
-from session.raw_servers import OK, Client, Server, no_more_open_files, sends
 
-from harness.settings import PROJECT_DIR
-from harness.wire import Fault, sockets
+from harness.config.settings import PROJECT_DIR
+from harness.http.wire import Fault, sockets
+from support.commands import PATIENCE_S
+from support.raw_servers import OK, Client, Server, no_more_open_files, sends
 
 NO_PORT = "generator: no local port left"
 NO_FILE = "generator: too many open files"
@@ -27,8 +27,8 @@ import json, os, resource, sys
 
 import gevent
 
-from session.raw_servers import OK, Client, Server, sends
-from harness.settings import Settings
+from support.raw_servers import OK, Client, Server, sends
+from harness.config.settings import Settings
 
 server = Server(sends(OK, keeps=True))
 url = f"http://{sys.argv[1]}:{server.port}"
@@ -154,6 +154,6 @@ def test_the_name_of_several_refusals(
         raise OSError(error, "")
 
     resolve_to(monkeypatch, *[(2, ("127.0.0.1", 1))] * len(errors))
-    monkeypatch.setattr(sockets, "_connected_to", refuse)
+    monkeypatch.setattr(sockets, "_connect_to", refuse)
     with pytest.raises(Fault, match=name):
-        sockets.connected("several-addresses.example", 1000 + sum(errors))
+        sockets.connect("several-addresses.example", 1000 + sum(errors))

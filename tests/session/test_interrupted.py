@@ -13,7 +13,11 @@ from gevent.event import Event
 from locust.exception import StopUser
 
 import pytest
-from session.raw_servers import (
+
+from harness.http.wire import Connection, sockets
+from harness.run.signals import interrupt_between_turns
+from notice_api import contract
+from support.raw_servers import (
     OK,
     Behaviour,
     Client,
@@ -24,10 +28,6 @@ from session.raw_servers import (
     stalls_after,
     wait_for,
 )
-
-from harness import contract
-from harness.stopping import interrupt_between_turns
-from harness.wire import Connection, sockets
 
 
 def watchers() -> int:
@@ -186,7 +186,7 @@ def test_a_kill_while_a_request_is_sent_again_loses_it_not(
         connection.sendall(OK)
         return True
 
-    connects = sockets.connected
+    connects = sockets.connect
     killed = Event()
 
     def connected(host: str, port: int) -> socket.socket:
@@ -196,7 +196,7 @@ def test_a_kill_while_a_request_is_sent_again_loses_it_not(
             gevent.sleep(0.01)
         return connects(host, port)
 
-    monkeypatch.setattr(sockets, "connected", connected)
+    monkeypatch.setattr(sockets, "connect", connected)
     server = serve(behave)
     client = connect(server.url)
 
@@ -235,7 +235,7 @@ def test_a_kill_is_not_forgotten_when_a_listener_raises(
     over.set()
     user.join()
     assert isinstance(user.value, gevent.GreenletExit)
-    assert client.session._put_off is None
+    assert client.session._pending_kill is None
 
 
 def test_a_signal_waits_for_what_runs() -> None:

@@ -23,14 +23,14 @@ from locust.stats import StatsError
 import flask
 import pytest
 import requests
-from commands import PATIENCE_S
-from session.raw_servers import wait_for
 
-from harness.data import SEED_VOCABULARY
-from harness.devices import Devices
-from harness.meter import Meter
-from harness.settings import Settings
-from harness.user import NoticeApiUser, Shared, share
+from harness.config.settings import Settings
+from harness.devices.pool import Devices
+from harness.recording.collector import Collector
+from harness.users.user import ApiUser, RunContext, set_run_context
+from notice_api.words import ORIGINAL_WORDS
+from support.commands import PATIENCE_S
+from support.raw_servers import wait_for
 
 Pattern = Callable[[HttpUser], object]
 PATTERNS: dict[str, Pattern] = {}
@@ -343,7 +343,7 @@ class Plain(HttpUser):
     wait_time = constant(0)
 
 
-class Ours(NoticeApiUser):
+class Ours(ApiUser):
     wait_time = constant(0)
 
 
@@ -356,7 +356,7 @@ def environment_of(user_class: type[HttpUser], url: str, **settings: object) -> 
     )
     environment.create_local_runner()
     told = Settings(**settings)
-    share(environment, Shared(told, SEED_VOCABULARY, 1, Devices(1, sample=10)))
+    set_run_context(environment, RunContext(told, ORIGINAL_WORDS, 1, Devices(1, sample=10)))
     user_class.host = url
     return environment
 
@@ -368,7 +368,7 @@ def without_addresses(text: str) -> str:
 def came_of(act: Pattern, user_class: type[HttpUser], url: str) -> dict[str, object]:
     """Return what a pattern returned, raised and left in the statistics."""
     environment = environment_of(user_class, url)
-    meter = Meter(environment) if user_class is Ours else None
+    collector = Collector(environment) if user_class is Ours else None
     user = user_class(environment)
     found: dict[str, object] = {}
     try:
@@ -377,8 +377,8 @@ def came_of(act: Pattern, user_class: type[HttpUser], url: str) -> dict[str, obj
         found["raised"] = type(error), without_addresses(str(error))
     finally:
         user.client.close()
-        if meter is not None:
-            meter.stop()
+        if collector is not None:
+            collector.stop()
     found["statistics"] = {
         key: (entry.num_requests, entry.num_failures, entry.total_content_length)
         for key, entry in environment.stats.entries.items()

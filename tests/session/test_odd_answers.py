@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from session.raw_servers import OK, Client, Server, answer, sends
 
-from harness import contract
-from harness.response import redirect_problem
+from harness.http.response import redirect_problem
+from notice_api import contract
+from support.raw_servers import OK, Client, Server, answer, sends
 
 REDIRECT = "redirect: expected status 200, got 302 to "
 HERE, HOST, ELSEWHERE = "another path of this server", "http of this host", "another host"

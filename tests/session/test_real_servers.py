@@ -15,13 +15,15 @@ from random import Random
 import gevent
 
 import pytest
-from commands import reference_server
-from programs import needed
 from session.conftest import Authority
-from session.raw_servers import Client
 
-from harness import contract, deployments
+from harness.experiments import deployments
+from harness.http.request import Request
 from harness.processes import free_port, open_directly, start_process, stop_process
+from notice_api import contract
+from support.commands import reference_server
+from support.programs import needed
+from support.raw_servers import Client
 
 KEPT_S = 2.0  # by gthread, which looks once a second at the latest which connections are due
 
@@ -29,7 +31,7 @@ KEPT_S = 2.0  # by gthread, which looks once a second at the latest which connec
 _numbers = itertools.count()  # no two users of these tests register the same device
 
 
-def mix(random: Random) -> Iterator[contract.Request]:
+def mix(random: Random) -> Iterator[Request]:
     """Yield requests of all kinds without end; a device is registered before it is changed."""
     while True:
         device = f"test-{next(_numbers):06}"
@@ -70,7 +72,7 @@ def await_health(url: str, log: Path) -> None:
 def target(folder: Path, command: list[str], port: int) -> Iterator[str]:
     """Start the target by a command of our own; yield its URL."""
     database = folder / "own.sqlite3"
-    shutil.copyfile(deployments.seeded_database(), database)
+    shutil.copyfile(deployments.filled_database(), database)
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{database}",

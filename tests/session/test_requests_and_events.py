@@ -14,7 +14,10 @@ from gevent.event import Event
 from locust.exception import CatchResponseError
 
 import pytest
-from session.raw_servers import (
+
+from harness.http.session import Response
+from notice_api import contract
+from support.raw_servers import (
     OK,
     Behaviour,
     Client,
@@ -24,9 +27,6 @@ from session.raw_servers import (
     sends,
     wait_for,
 )
-
-from harness import contract
-from harness.session import Response
 
 PLAIN = "User-Agent: notice-load\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
 FIELDS = {
@@ -125,11 +125,11 @@ def test_credentials_go_to_the_server_and_nowhere_else(
     token = base64.b64encode(b"kim:p@ss:word").decode()
     assert all(f"Authorization: Basic {token}\r\n".encode() in sent for sent in server.requests)
     assert len(server.requests) == 3
-    shown = repr([client.fired, client.session, client.origin, client.origin.endpoint])
+    shown = repr([client.fired, client.session, client.target, client.target.address])
     for event in client.fired:
         response = event["response"]
         shown += f"{event['url']}{event['exception']}{response.url}{response!r}{response.text}"
-    shown += client.session.base_url + client.origin.url
+    shown += client.session.base_url + client.target.url
     for secret in ("kim", "p@ss", "p%40ss", token):
         assert secret not in shown
     assert client.fired[0]["url"] == f"{server.url}/notice/list"
@@ -224,7 +224,7 @@ def test_connecting_is_part_of_the_response_time_and_kept_apart(
 ) -> None:
     from gevent import socket as gevent_socket
 
-    from harness.wire import sockets
+    from harness.http.wire import sockets
 
     resolve = gevent_socket.getaddrinfo
 
@@ -294,9 +294,9 @@ def test_asking_says_status_and_body_and_fires_nothing(
 ) -> None:
     server = serve(sends(b"HTTP/1.1 404 X\r\nContent-Length: 2\r\n\r\n{}", keeps=True))
     client = connect(server.url)
-    assert client.session.ask(contract.unregister("a")) == (404, b"{}")
+    assert client.session.try_exchange(contract.unregister("a")) == (404, b"{}")
     server.behave = sends(b"garbage\r\n\r\n")
-    assert client.session.ask(contract.unregister("a")) == (0, b"")
+    assert client.session.try_exchange(contract.unregister("a")) == (0, b"")
     assert client.fired == []
     assert server.bodies == [b'{"id":"a"}'] * 2
 

@@ -10,13 +10,13 @@ from itertools import pairwise
 
 import pytest
 import requests
-from commands import PATIENCE_S
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from session.raw_servers import GET, Server, endpoint, exchange, sends, sends_pieces
 
-from harness.wire import Answer, Connection, Fault
-from harness.wire.parser import AnswerParser
+from harness.http.wire import Answer, Connection, Fault
+from harness.http.wire.parser import AnswerParser
+from support.commands import PATIENCE_S
+from support.raw_servers import GET, Server, address, exchange, sends, sends_pieces
 
 UP_TO_THE_CLOSE = (
     "up to the close",
@@ -368,7 +368,7 @@ def test_many_answers_on_one_connection_each_get_their_own(serve: Callable[..., 
         return sends_pieces(cut(raw, [len(raw) // 2]), keeps=True)(connection, number)
 
     server = serve(behave)
-    connection = Connection(endpoint(server.port))
+    connection = Connection(address(server.port))
     got = []
     for _ in raws:
         answer = connection.exchange(GET)
@@ -381,7 +381,7 @@ def test_many_answers_on_one_connection_each_get_their_own(serve: Callable[..., 
 
 @pytest.mark.parametrize("name", NOT_KEPT)
 def test_a_connection_that_may_not_be_kept_is_not(name: str, serve: Callable[..., Server]) -> None:
-    connection = Connection(endpoint(serve(sends(RIGHT[name])).port))
+    connection = Connection(address(serve(sends(RIGHT[name])).port))
     connection.exchange(GET)
     kept = connection.can_be_kept
     connection.close()

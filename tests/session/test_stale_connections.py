@@ -8,7 +8,10 @@ from collections.abc import Callable
 import gevent
 
 import pytest
-from session.raw_servers import (
+
+from harness.http import session
+from harness.http.wire import Connection
+from support.raw_servers import (
     OK,
     Client,
     Server,
@@ -20,9 +23,6 @@ from session.raw_servers import (
     sends,
     wait_for,
 )
-
-from harness import session
-from harness.wire import Connection
 
 UNANSWERED = "closed early: connection closed before an answer"
 CUT = "closed early: connection closed inside an answer"
@@ -119,7 +119,7 @@ def test_nothing_is_sent_again_when_the_run_may_be_over_by_then(
         if number == 1:
             connection.sendall(OK)
         else:
-            client.session._may_send = lambda: False
+            client.session._can_still_send = lambda: False
         return number == 1
 
     server = serve(behave)
@@ -128,8 +128,8 @@ def test_nothing_is_sent_again_when_the_run_may_be_over_by_then(
         act(client, method, number)
     assert client.problems == [None, "generator: not sent, since the run may be over"]
     assert len(server.requests) == 2
-    assert client.session.was_sent_again, "the first try may have been answered"
-    client.session._may_send = lambda: True
+    assert client.session.was_retried, "the first try may have been answered"
+    client.session._can_still_send = lambda: True
     act(client, method, 3)
     assert client.problems[2] is None
 
@@ -139,7 +139,7 @@ def test_a_connection_that_took_too_long_sends_nothing(
 ) -> None:
     server = serve(sends(OK, keeps=True))
     client = connect(server.url)
-    client.session._may_send = lambda: False
+    client.session._can_still_send = lambda: False
     act(client, "POST", 1)
     assert client.problems == ["generator: not sent, since the run may be over"]
     assert server.requests == []
@@ -338,7 +338,7 @@ def test_a_post_takes_no_connection_that_a_server_may_be_about_to_close(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It looks alive, and is closed while the request is on its way: gunicorn after 2 s."""
-    monkeypatch.setattr(session, "POST_IDLE_S", 0.05)
+    monkeypatch.setattr(session, "POST_MAX_IDLE_S", 0.05)
     server = serve(sends(OK, keeps=True))
     client = connect(server.url)
     act(client, "POST", 0)

@@ -10,7 +10,10 @@ import gevent
 
 import pytest
 from session.conftest import Authority
-from session.raw_servers import (
+
+from harness.http.wire import parser
+from notice_api import contract
+from support.raw_servers import (
     OK,
     Client,
     Server,
@@ -21,9 +24,6 @@ from session.raw_servers import (
     stalls_after,
     wait_for,
 )
-
-from harness import contract
-from harness.wire import parser
 
 FAILED = "TLS failed"
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -192,6 +192,8 @@ def test_garbage_on_an_idle_connection(
         for _ in range(3):
             client.call(method, body=b"x")
             wait_for(lambda: server.closed == server.connections, "the server closed it")
+            kept = client.session._connection
+            wait_for(lambda kept=kept: not (kept and kept.is_open), "the client noticed it")
         assert client.problems == [None] * 3
     assert len(server.requests) == 3
 

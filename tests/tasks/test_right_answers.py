@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.contract import ENDPOINTS
+from notice_api.contract import ENDPOINTS
 from tasks.devices import register, set_keywords, subscribe, switch_alarm
 from tasks.notices import browse_pages, list_boards, search_notices
 
@@ -82,7 +82,7 @@ def test_registration_sends_a_random_id_and_fills_the_pool(make_user, notice_ser
     register(user)
     (device_id,) = notice_server.devices
     assert len(device_id) == 30 and device_id.isalnum() and device_id.isupper()
-    assert user.shared.devices.pool.draw(user.random) == device_id
+    assert user.run_context.devices.pool.draw(user.random) == device_id
 
 
 def test_the_device_of_a_user_that_stops_stays_for_the_others(make_user, notice_server):
@@ -104,7 +104,7 @@ def test_writes_are_noted_for_the_end(make_user, notice_server, task):
     task(user)
     (device_id,) = notice_server.devices
     ((field, value),) = WRITES[task].items()
-    (write,) = user.shared.devices.journal.writes[device_id][field]
+    (write,) = user.run_context.devices.history.writes[device_id][field]
     assert write.value == value
     assert write.sent_s < write.acknowledged_s
 

@@ -2,9 +2,12 @@
 
 import json
 
-import pytest
-from notice_server import answers, changes, cuts, resets, sends, stalls, trickles
+import gevent
 
+import pytest
+
+from harness.http.request import Request, endpoint
+from support.notice_server import answers, changes, cuts, resets, sends, stalls, trickles
 from tasks.devices import register, set_keywords, subscribe, switch_alarm
 from tasks.notices import list_boards, search_notices
 
@@ -213,7 +216,7 @@ def test_a_device_enters_the_pool_only_when_the_server_said_201(make_user, notic
     notice_server.faults[POST] = answers(500, {"detail": "x"})
     register(user)
     assert failures(user) == {"expected status 201, got 500": 1}
-    assert len(user.shared.devices.pool) == 0
+    assert len(user.run_context.devices.pool) == 0
 
 
 def test_a_write_with_an_empty_pool_and_a_failing_registration_shows_that_failure(
@@ -232,9 +235,9 @@ def test_a_registration_whose_answer_is_lost_has_a_number_all_the_same(make_user
     notice_server.faults[POST] = resets
     register(user)
     assert len(notice_server.devices) == 1
-    handover = user.shared.devices.handover()
-    assert (handover.used, handover.confirmed) == (1, [])
-    assert len(user.shared.devices.pool) == 0
+    device_report = user.run_context.devices.device_report()
+    assert (device_report.used, device_report.confirmed) == (1, [])
+    assert len(user.run_context.devices.pool) == 0
 
 
 def test_a_write_without_a_right_answer_stays_in_doubt(make_user, notice_server):
@@ -244,7 +247,7 @@ def test_a_write_without_a_right_answer_stays_in_doubt(make_user, notice_server)
     notice_server.faults[PUT] = answers(500, {"detail": "x"})
     subscribe(user)
     (device_id,) = notice_server.devices
-    writes = user.shared.devices.journal.writes[device_id]["subscriptions"]
+    writes = user.run_context.devices.history.writes[device_id]["subscriptions"]
     assert sorted(write.acknowledged_s is None for write in writes) == [False, True]
 
 
@@ -285,7 +288,7 @@ def test_a_write_is_not_sent_again_when_its_device_may_be_gone_by_then(make_user
 
     def closes_too_late(_connection, _answer):
         del notice_server.faults[PUT]
-        user.shared.devices._lease_ends_s = 0.0
+        user.run_context.devices._lease_ends_s = 0.0
         return False
 
     notice_server.faults[PUT] = closes_too_late
@@ -309,6 +312,33 @@ def test_a_post_is_never_sent_twice(make_user, notice_server):
     register(user)
     assert notice_server.seen[POST] == 1
     assert failures(user) == {"closed early: connection closed before an answer": 1}
+
+
+def test_a_patch_is_never_sent_twice(make_user, notice_server):
+    """It is not idempotent either (RFC 9110, 9.2.2)."""
+    user = make_user()
+    search_notices(user)
+    notice_server.faults["PATCH", "/accounts/device"] = sends(b"")
+    row = endpoint("PATCH", "/accounts/device", 200, None)
+    user.send(Request(row, "/accounts/device", b"{}", lambda _: None))
+    assert notice_server.seen["PATCH", "/accounts/device"] == 1
+    assert failures(user) == {"closed early: connection closed before an answer": 1}
+
+
+def test_an_answer_that_is_reset_half_way_is_a_failure_at_once(make_user, notice_server):
+    """The server has done its work: a second try would load it twice and hide the fault."""
+    user = make_user()
+    search_notices(user)
+
+    def resets_half_way(connection, answer):
+        connection.sendall(answer[: len(answer) // 2])
+        gevent.sleep(0.05)  # a reset discards what the client has not read
+        return resets(connection, answer)
+
+    notice_server.faults[PAGE] = resets_half_way
+    search_notices(user)
+    assert notice_server.seen[PAGE] == 2
+    assert sum(failures(user).values()) == 1
 
 
 def test_messages_hold_nothing_of_the_answer(make_user, notice_server):

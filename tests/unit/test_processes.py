@@ -11,10 +11,10 @@ from pathlib import Path
 from locust.argument_parser import get_locustfiles_locally
 
 import pytest
-from commands import PATIENCE_S
-from notice_server import NoticeServer
 
 from harness.processes import locustfiles, open_directly, start_process, stop_process
+from support.commands import PATIENCE_S
+from support.notice_server import NoticeServer
 
 HANDLER = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 

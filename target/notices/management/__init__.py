@@ -1,1 +1,1 @@
-"""Management commands of the notices."""
+"""Management commands of the notices app."""

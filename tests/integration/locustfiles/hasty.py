@@ -5,7 +5,7 @@ After 11 s instead of 23 s, and 3 s later instead of 60 s.
 
 from locust import runners
 
-from harness import worker
+from harness.distributed import worker
 
 runners.HEARTBEAT_DEAD_INTERNAL = -3  # before the suite reads it
 worker.SILENCE_S = 8.0  # before the master reads it

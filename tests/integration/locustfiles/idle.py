@@ -2,12 +2,13 @@
 
 from locust import constant, events
 
-from harness import lifecycle
-from harness.user import NoticeApiUser
+from harness.run import install
+from harness.users.user import ApiUser
+from notice_api import SUITE
 
-lifecycle.install(events)
+install(events, SUITE)
 
 
-class IdleUser(NoticeApiUser):
+class IdleUser(ApiUser):
     wait_time = constant(1)
     tasks = (lambda user: None,)

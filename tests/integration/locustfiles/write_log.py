@@ -18,5 +18,5 @@ class NoticeUser(locustfile.NoticeUser):
 
     def write(self, device_id, request):
         """Note it before it is sent."""
-        log.write(f"{self.shared.worker_index} {device_id} {time.time()}\n")
+        log.write(f"{self.run_context.worker_index} {device_id} {time.time()}\n")
         return super().write(device_id, request)

@@ -1,1 +1,1 @@
-"""One command: seed_notices."""
+"""The only command: fill_database."""

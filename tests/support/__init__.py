@@ -1,0 +1,1 @@
+"""Shared test helpers: misbehaving servers, run folders, processes and networks."""
