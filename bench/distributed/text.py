@@ -108,7 +108,8 @@ def slope(measured: Rounds) -> str:
         f"{_size(load)} used {_percent(median(s.master_share for s in samples))} % of its core"
         for load, samples in largest.items()
     ]
-    return f"{table(rows)}\n\nThe most that was measured: {', and '.join(most)}."
+    remark = "A range with 0 in it: too little to be told from nothing."
+    return f"{table(rows)}\n\n{remark} The most that was measured: {', and '.join(most)}."
 
 
 def _size(load: Load) -> str:
