@@ -86,7 +86,6 @@ def _new(options: argparse.Namespace, settings: Settings, known: Known) -> tuple
         raise ConfigurationError("--aa compares one variant with itself; leave --variants out")
     _check(chosen, known)
     wanted = objectives.load(settings.slo_file)
-    check_objectives(settings.slo_file)
     suffixes = AA_SUFFIXES if options.aa else ("",)
     variants = [
         Variant(
@@ -110,6 +109,7 @@ def _new(options: argparse.Namespace, settings: Settings, known: Known) -> tuple
     folder = settings.results_dir / run_folder.checked_run_id(run_id)
     if (folder / files.PLAN).exists():
         raise ConfigurationError(f"{folder} holds a comparison already; --resume goes on with it")
+    check_objectives(settings.slo_file)  # takes a second, so after what takes none
     # Last, so that a mistyped option is reported before a missing program.
     for name in chosen:
         deployments.check_programs(known[name])

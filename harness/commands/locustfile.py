@@ -6,6 +6,7 @@ process of its own because a locustfile imports Locust, which patches sockets an
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from harness import ConfigurationError, exit_on_wrong_configuration
 from harness.config.settings import PROJECT_DIR
 from harness.http.suite import Suite, installed
-from harness.processes import last_line_of
+from harness.processes import child_environment, last_line_of
 from harness.results import objectives
 
 LOCUSTFILE = PROJECT_DIR / "locustfile.py"
@@ -43,6 +44,8 @@ def check_objectives(path: Path) -> None:
     """
     done = subprocess.run(
         [sys.executable, "-m", __name__, str(path)],
+        # The working folder, whose .env counts, may be another than the project's.
+        env=child_environment(PYTHONPATH=os.pathsep.join([str(PROJECT_DIR), *sys.path])),
         capture_output=True,
         text=True,
         timeout=CHECK_TIMEOUT_S,
