@@ -169,12 +169,12 @@ def cpu_s(pid: int) -> float:
     return float(total)
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of a process's log that is not blank."""
-    return last_line_of(log.read_text(encoding="utf-8", errors="replace"))
+def last_line(log: Path, otherwise: str = "it said nothing") -> str:
+    """Return the last line of a process's log that is not blank; `otherwise` if there is none."""
+    return last_line_of(log.read_text(encoding="utf-8", errors="replace"), otherwise)
 
 
-def last_line_of(output: str) -> str:
-    """Return the last line of what a process printed that is not blank."""
+def last_line_of(output: str, otherwise: str = "it said nothing") -> str:
+    """Return the last line of a process's output that is not blank; `otherwise` without one."""
     lines = output.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else otherwise

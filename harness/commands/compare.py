@@ -42,14 +42,14 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     try:
         experiment.run(folder, plan, variants, settings)
     except KeyboardInterrupt:
-        _tell(folder, settings)
+        _print_result(folder, settings)
         print(f"interrupted; {again}", file=sys.stderr)
         return 3
     except ConfigurationError as error:
         if not list(files.finished_runs(folder)):
             raise
         raise ConfigurationError(f"{error}; then {again}") from None
-    comparison = _tell(folder, settings)
+    comparison = _print_result(folder, settings)
     if not comparison.is_complete:
         return 3
     return int(plan.is_aa and any(ratio.is_shown for ratio in comparison.ratios))
@@ -71,7 +71,7 @@ def judge(folder: Path, *, draw: bool = True) -> Comparison:
     return comparison
 
 
-def _tell(folder: Path, settings: Settings) -> Comparison:
+def _print_result(folder: Path, settings: Settings) -> Comparison:
     comparison = judge(folder, draw=settings.draw_report)
     print(f"\n{comparison.finding}")
     for note in comparison.notes:

@@ -33,7 +33,7 @@ def run(
     after = folders[-1]
     notes = reading.check_alike(before, after, anyway)
     runs = [reading.read(folder) for folder in (before, after)]
-    if _told_why_not(*runs):
+    if _print_reasons(*runs):
         return INVALID
     found = ratios.compare(runs[0], runs[1], notes, anyway)
     judgement = slowdown.judge(found, max_slowdown or slowdown.MAX_SLOWDOWN)
@@ -56,7 +56,7 @@ def keep(folder: Path, results_dir: Path) -> int:
         ConfigurationError: it is no run, or cannot be read or copied.
     """
     found = reading.read(folder)
-    if _told_why_not(found):
+    if _print_reasons(found):
         return INVALID
     kept = baseline.keep(found, results_dir)
     print(f"{found.manifest.run_id} ({found.summary.verdict}) is the baseline, in {kept}/")
@@ -64,7 +64,7 @@ def keep(folder: Path, results_dir: Path) -> int:
     return 0
 
 
-def _told_why_not(*runs: reading.Run) -> bool:
+def _print_reasons(*runs: reading.Run) -> bool:
     """Print why runs cannot be compared; return True if there is a reason."""
     reasons = "; ".join(filter(None, map(reading.why_not, runs)))
     if reasons:

@@ -3,8 +3,8 @@
 >>> session.send(contract.list_boards())     # sent, checked, reported to Locust's statistics
 
 Invariants: a request that was sent is reported exactly once, as a success or as one named failure,
-even if its user is killed meanwhile; only a timeout of the task's own drops it. A POST is never
-sent twice.
+even if its user is killed meanwhile. Only a `gevent.Timeout` set by the task itself can drop it.
+A POST is never sent twice.
 """
 
 from __future__ import annotations

@@ -183,20 +183,20 @@ def refuse_users(runner: WorkerRunner, is_over: Callable[[], bool]) -> None:
     runner.start_worker = start_unless_over  # type: ignore[method-assign]
 
 
-def set_worker_timeout(runner: MasterRunner, patience_s: float) -> None:
-    """Make the master wait `patience_s` for a silent worker, whose users have stopped by then.
+def set_worker_timeout(runner: MasterRunner, timeout_s: float) -> None:
+    """Make the master wait `timeout_s` for a silent worker, whose users have stopped by then.
 
     Locust gives it up after 4 s. The users of a disconnected worker would be started elsewhere
     while they still run, and a run would end if all its workers were unreachable for that long.
     """
 
-    def handle_patiently(client_id: str, msg: Message) -> None:
+    def handle_and_reset(client_id: str, msg: Message) -> None:
         original(client_id, msg)
         if msg.type in ("client_ready", "heartbeat") and client_id in runner.clients:
             # Locust counts this down by one a second, and sets it to 3 with each such message.
-            runner.clients[client_id].heartbeat = round(patience_s)
+            runner.clients[client_id].heartbeat = round(timeout_s)
 
-    original = intercept_messages(runner, handle_patiently)
+    original = intercept_messages(runner, handle_and_reset)
 
 
 def remove_dead_workers(runner: MasterRunner) -> None:

@@ -216,7 +216,7 @@ class LeadingRole(Role):
         else:
             logger.info("Results in %s/", recorder.folder)
         if self.settings.draw_report:
-            report_process.draw_and_tell(recorder.folder, is_headless=is_headless)
+            report_process.draw_and_report(recorder.folder, is_headless=is_headless)
 
 
 class LocalRole(LeadingRole):

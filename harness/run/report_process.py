@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from harness.config.settings import PROJECT_DIR
-from harness.processes import start_process, stop_process
+from harness.processes import last_line, start_process, stop_process
 
 TIMEOUT_S = 120.0
 REPORT = "report.html"
@@ -36,14 +36,12 @@ def draw_report(folder: Path, timeout_s: float = TIMEOUT_S) -> str | None:
     finally:
         stop_process(process)
     if code:
-        words = log.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line for line in reversed(words) if line.strip()), f"exit code {code}")
-        return last.removeprefix("error: ")
+        return last_line(log, f"exit code {code}").removeprefix("error: ")
     log.unlink(missing_ok=True)
     return None
 
 
-def draw_and_tell(folder: Path, *, is_headless: bool) -> None:
+def draw_and_report(folder: Path, *, is_headless: bool) -> None:
     """Draw the report and print where it is; a failure does not change the verdict."""
     problem = draw_report(folder)
     if problem is not None:

@@ -12,11 +12,11 @@ import gevent
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from session.test_same_as_requests import RIGHT, STRICTER, WRONG
 
 from harness.http.wire.parser import AnswerParser
 from notice_api import contract
 from support.commands import PATIENCE_S
+from support.raw_responses import RIGHT, STRICTER, WRONG
 from support.raw_servers import (
     OK,
     Behaviour,

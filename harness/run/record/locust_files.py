@@ -1,7 +1,6 @@
 """Locust's own files of a run: `locust_*.csv` and `locust.html`.
 
-They are for people who know Locust. Nothing is computed from them, and they are written last, so
-that a fault in them cannot change a verdict.
+They are for people who know Locust: nothing is computed from them.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import warnings
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,7 +28,10 @@ from harness.report.run_data import RunData, gather
 from harness.results import formatting, judging, run_folder, timeline
 from harness.results.figures import EndpointHistograms
 from harness.results.timeline import Second
+from support.pages import Reader
 from support.run_folders import KEYS, START, failure, write_run
+from support.seconds import EMPTY
+from support.seconds import second as second_row
 
 RECORDED = sorted((PROJECT_DIR / "tests" / "data").iterdir())
 DRAWN = (
@@ -57,44 +59,6 @@ def copied(recorded: Path, tmp_path: Path) -> Path:
     folder = tmp_path / recorded.name
     shutil.copytree(recorded, folder)
     return folder
-
-
-class Reader(HTMLParser):
-    """Collects the text, the rows of tables, the elements and the scripts of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self._in: list[str] = []
-        self._id = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self._in.append(tag)
-        if tag in ("h2", "h3"):
-            self._id = dict(attrs).get("id") or ""
-        elif tag == "tr":
-            self.tables.setdefault(self._id, []).append([])
-        elif tag in ("td", "th"):
-            self.tables[self._id][-1].append("")
-        elif tag == "script":
-            self.scripts.append("")
-
-    def handle_endtag(self, tag):
-        while self._in and self._in.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        if self._in[-1:] == ["script"]:
-            self.scripts[-1] += data
-        elif self._in[-1:] != ["style"]:
-            self.texts.append(data)
-            if self._in[-1:] in (["td"], ["th"]):
-                self.tables[self._id][-1][-1] += data
 
 
 def read_page(folder: Path) -> Reader:
@@ -308,18 +272,7 @@ def test_a_slice_has_the_percentiles_of_all_its_requests() -> None:
 
 
 def row(second: int) -> Second:
-    return Second(
-        second=second,
-        users=3,
-        target_users=3,
-        requests=50,
-        failures=0,
-        p50_ms=None,
-        p95_ms=None,
-        p99_ms=None,
-        cpu_percent=None,
-        lag_ms=None,
-    )
+    return second_row(0, second=second, requests=50, failures=0, **EMPTY)
 
 
 def test_seconds_after_the_run_was_over_are_not_drawn(tmp_path: Path) -> None:

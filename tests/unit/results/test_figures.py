@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from unit.results.test_timeline import PUT, SEARCH, START, second
 
 from harness.recording import histograms
 from harness.results import figures
 from harness.results.objectives import Saturation
 from harness.results.timeline import TimelineWriter
+from support.seconds import PUT, SEARCH, START, second
 
 
 def stretches(users: list[int], target_users: list[int]) -> list[list[int]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
+import os
 import platform
 import re
 import typing
@@ -333,3 +335,21 @@ def test_the_hash_of_the_data_tells_names_and_contents_apart(tmp_path: Path) -> 
     others = [hash_of(a="2", b="1"), hash_of(a="1", c="2"), hash_of(a="1"), hash_of(a="12", b="")]
     others += [hash_of(a="1b2"), hash_of(), hash_of(ab="2"), hash_of(a="b2")]
     assert len({same, *others}) == 9
+
+
+def test_objectives_are_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full in the middle leaves what was there before, and nothing beside it."""
+    run_folder.write_objectives(tmp_path, "[total]\np95_ms = 500\n")
+
+    def write_a_part(path: Path, content: bytes) -> None:
+        with path.open("wb") as stream:
+            stream.write(content[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", write_a_part)
+    with pytest.raises(OSError, match="No space left"):
+        run_folder.write_objectives(tmp_path, "[total]\np95_ms = 900\n")
+    assert [path.name for path in tmp_path.iterdir()] == [run_folder.OBJECTIVES]
+    assert (tmp_path / run_folder.OBJECTIVES).read_text() == "[total]\np95_ms = 500\n"

@@ -8,35 +8,14 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
-from msgspec import structs
 
 from harness.recording import histograms
 from harness.recording.samples import Failure
 from harness.results import timeline
 from harness.results.timeline import FAILURES, HISTOGRAMS, TIMELINE, Second, TimelineWriter
+from support.seconds import EMPTY, PUT, SEARCH, START, second
 
-SEARCH, PUT = ("GET", "/notice/all?q"), ("PUT", "/accounts/device alarm")
 STRANGE = ("GET", "장학, 50 % of\nit")
-START = 1_800_000_000
-
-
-def second(number: int, users: int = 3, target_users: int = 3, **given: object) -> Second:
-    usual = Second(
-        second=START + number,
-        users=users,
-        target_users=target_users,
-        requests=2,
-        failures=1,
-        p50_ms=1.5,
-        p95_ms=2.5,
-        p99_ms=2.501,
-        cpu_percent=12.5,
-        lag_ms=0.25,
-    )
-    return structs.replace(usual, **given)
-
-
-EMPTY = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "cpu_percent", "lag_ms"))
 
 
 def test_seconds_are_read_as_they_were_written(tmp_path: Path) -> None:

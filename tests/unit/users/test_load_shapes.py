@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import locust  # noqa: F401 - first, for gevent's monkey patching
 
 import pytest
-from unit.results.test_timeline import second
 
 from harness.config.settings import PROJECT_DIR
 from harness.results import figures
 from harness.results.objectives import Saturation
 from harness.users.load_shapes import MAX_USERS_PER_S, Curve, line_at
+from support.seconds import second
 
 PROFILES = sorted((PROJECT_DIR / "conf" / "profiles").glob("*.py"))
 

@@ -25,6 +25,8 @@ from harness.results.figures import EndpointHistograms
 from harness.results.formatting import TIMES
 from harness.results.timeline import Second
 from support.run_folders import KEYS, failure, write_run
+from support.seconds import EMPTY
+from support.seconds import second as second_row
 
 SECONDS = 40
 STEP = ((4, SECONDS + 1),)
@@ -64,18 +66,7 @@ def steady(seed: int, slower: float = 1.0, seconds: int = SECONDS) -> Steady:
 
 
 def row(second: int) -> Second:
-    return Second(
-        second=second,
-        users=4,
-        target_users=4,
-        requests=1,
-        failures=0,
-        p50_ms=None,
-        p95_ms=None,
-        p99_ms=None,
-        cpu_percent=None,
-        lag_ms=None,
-    )
+    return second_row(0, 4, 4, second=second, requests=1, failures=0, **EMPTY)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from unit.report.test_files import Reader
 
 from harness import ConfigurationError
 from harness.config.settings import PROJECT_DIR
@@ -25,6 +24,7 @@ from harness.experiments.compare.report.data import ComparisonData, gather
 from harness.experiments.compare.report.files import DESCRIPTIONS, draw, markdown, page
 from harness.report.charts import palette, png_style
 from support.compare_folders import LIMIT_MS, STEPS, write_comparison
+from support.pages import Reader
 
 DRAWN = ("report.html", "report.md", *(f"charts/{name}" for name in DESCRIPTIONS))
 SCRIPT = "</script><script>alert(1)</script>"
